@@ -1,0 +1,79 @@
+// Package plan folds an experiment and an inventory into what will happen: one
+// timeline of injections on hosts. It is pure: no clock, no I/O, no randomness
+// but the recorded seed. The same seed gives the same plan and the same digest.
+package plan
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/firedrill-io/firedrill/experiments"
+	"github.com/firedrill-io/firedrill/plugins/fault"
+)
+
+// Plan is what will happen in one layout.
+type Plan struct {
+	Experiment string      `json:"experiment"`
+	Layout     string      `json:"layout"`
+	Seed       int64       `json:"seed"`
+	Pace       []Stretch   `json:"pace"`
+	Stages     []Stage     `json:"stages"`
+	Injections []Injection `json:"injections"` // sorted by From, then host, then kind
+	Runbook    []Step      `json:"runbook"`
+	// End is when the clock's last stretch ends, in wall time from T0.
+	End time.Duration `json:"end"`
+}
+
+// Stretch is one piece of the clock: incident time (From, To] in wall time (Start, End].
+type Stretch struct {
+	From, To   experiments.Instant
+	Start, End time.Duration
+}
+
+// Stage is one stage with its blast radius.
+type Stage struct {
+	Name   string              `json:"name"`
+	At     experiments.Instant `json:"at"`
+	Wall   time.Duration       `json:"wall"` // from T0
+	Source string              `json:"source,omitempty"`
+	// Blast is how many hosts of each domain the stage's faults hit: "all",
+	// "site:pangyo", "rack:p-1", "power:ups-a1".
+	Blast    []Blast  `json:"blast"`
+	Destroys []string `json:"destroys,omitempty"` // e.g. "unsynced data on p1"
+	// CutsControl names hosts whose own agent the stage cuts off.
+	CutsControl []string            `json:"cuts_control,omitempty"`
+	Unattended  time.Duration       `json:"unattended,omitempty"`
+	Injections  []fault.InjectionID `json:"injections"`
+}
+
+// Blast is hit of all hosts of one domain.
+type Blast struct {
+	Domain string `json:"domain"`
+	Hit    int    `json:"hit"`
+	Of     int    `json:"of"`
+}
+
+// Injection is one fault on one host from one instant to another.
+type Injection struct {
+	ID        fault.InjectionID   `json:"id"` // <stage>/<kind>/<host>[#n]
+	Stage     string              `json:"stage"`
+	Kind      fault.Kind          `json:"kind"`
+	Host      string              `json:"host"`
+	OutOfBand bool                `json:"out_of_band,omitempty"`
+	Params    json.RawMessage     `json:"params"`
+	From      experiments.Instant `json:"from"`
+	Until     experiments.Instant `json:"until"`
+	Start     time.Duration       `json:"start"` // wall time from T0
+	End       time.Duration       `json:"end"`
+	Require   string              `json:"require,omitempty"`
+	// Restore names the restore step that ends it, for the report.
+	Restore string `json:"restore,omitempty"`
+}
+
+// Step is a runbook step of this layout.
+type Step struct {
+	Name   string              `json:"name"`
+	At     experiments.Instant `json:"at"`
+	Wall   time.Duration       `json:"wall"`
+	Source string              `json:"source,omitempty"`
+}

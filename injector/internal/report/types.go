@@ -1,0 +1,208 @@
+// Package report turns a finished run into report.json, junit.xml and one
+// self-contained report.html. It is pure: it gets the run and returns bytes.
+package report
+
+import "time"
+
+// Verdict is whether what was expected held. The worst of a run's layouts wins,
+// in the order of the exit codes.
+type Verdict string
+
+// The verdicts.
+const (
+	Held         Verdict = "held"
+	Deviated     Verdict = "deviated"
+	Inconclusive Verdict = "inconclusive"
+)
+
+// Outcome is how the run itself ended.
+type Outcome string
+
+// The outcomes.
+const (
+	Completed   Outcome = "completed"
+	Halted      Outcome = "halted"
+	Interrupted Outcome = "interrupted"
+	RefusedRun  Outcome = "refused"
+	FailedRun   Outcome = "failed"
+)
+
+// HostState is whether every host was left as it was found.
+type HostState string
+
+// The host states.
+const (
+	Clean   HostState = "clean"
+	Residue HostState = "residue"
+)
+
+// Run is report.json: everything the page and the exit code are made from.
+type Run struct {
+	Experiment  string            `json:"experiment"`
+	Title       string            `json:"title"`
+	ID          string            `json:"id"`
+	Verdict     Verdict           `json:"verdict,omitempty"` // empty when refused
+	Outcome     Outcome           `json:"outcome"`
+	HostState   HostState         `json:"host_state"`
+	Reason      string            `json:"reason,omitempty"` // why refused, halted, failed or inconclusive
+	Seed        int64             `json:"seed"`
+	PlanDigest  string            `json:"plan_digest"`
+	Versions    map[string]string `json:"versions"`
+	Variables   map[string]any    `json:"variables,omitempty"`
+	Command     string            `json:"command"` // reproduces this run
+	Started     time.Time         `json:"started"`
+	Ended       time.Time         `json:"ended"`
+	ClockStart  time.Time         `json:"clock_start,omitzero"` // of the incident
+	Layouts     []Layout          `json:"layouts"`
+	AsPredicted *bool             `json:"as_predicted,omitempty"`
+}
+
+// Layout is the result of one layout.
+type Layout struct {
+	Name        string    `json:"name"`
+	Verdict     Verdict   `json:"verdict,omitempty"`
+	Outcome     Outcome   `json:"outcome"`
+	HostState   HostState `json:"host_state"`
+	Reasons     []string  `json:"reasons,omitempty"`
+	Predicted   Predicted `json:"predicted"`
+	Failed      []string  `json:"failed"` // <probe|ledger>.<field>
+	PlanDigest  string    `json:"plan_digest"`
+	Pace        []Stretch `json:"pace"`
+	Expect      []Judged  `json:"expect"`
+	Compare     []Compare `json:"compare"`
+	Stages      []Stage   `json:"stages"`
+	Runbook     []Step    `json:"runbook"`
+	Faults      []Fault   `json:"faults"`
+	Probes      []Probe   `json:"probes"`
+	Ledgers     []Ledger  `json:"ledgers"`
+	Hosts       []Host    `json:"hosts"`
+	ResidueDiff []string  `json:"residue,omitempty"`
+	ForeignDiff []string  `json:"foreign,omitempty"`
+	Findings    []string  `json:"findings,omitempty"` // what services reported, e.g. why a controller could not promote
+}
+
+// Stretch is one piece of the clock: incident seconds against wall seconds from T0.
+type Stretch struct {
+	FromIncidentS float64 `json:"from_incident_s"`
+	ToIncidentS   float64 `json:"to_incident_s"`
+	FromWallS     float64 `json:"from_wall_s"`
+	ToWallS       float64 `json:"to_wall_s"`
+}
+
+// Predicted is what the file predicted.
+type Predicted struct {
+	Verdict Verdict  `json:"verdict,omitempty"`
+	Failed  []string `json:"failed"`
+	Reason  string   `json:"reason,omitempty"`
+	Match   bool     `json:"match"`
+}
+
+// Judged is one expectation and what was measured.
+type Judged struct {
+	Name   string `json:"name"` // <probe|ledger>.<field>
+	Limit  string `json:"limit"`
+	Got    string `json:"got"`
+	OK     bool   `json:"ok"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// Compare is a figure of the incident beside ours. Replayed and measured are
+// kept apart: gated is incident time, own is wall time.
+type Compare struct {
+	Name           string   `json:"name"`
+	HappenedS      float64  `json:"happened_s"`
+	GatedIncidentS float64  `json:"gated_incident_s"`
+	OwnWallS       *float64 `json:"own_wall_s"` // null: never came back
+	Source         string   `json:"source"`
+}
+
+// Stage is when a stage was due and when it was done.
+type Stage struct {
+	Name      string   `json:"name"`
+	IncidentS float64  `json:"incident_s"`
+	WallS     float64  `json:"wall_s"` // from T0
+	Source    string   `json:"source,omitempty"`
+	Hosts     []string `json:"hosts"`
+}
+
+// Step is a replayed runbook step.
+type Step struct {
+	Name      string  `json:"name"`
+	IncidentS float64 `json:"incident_s"`
+	WallS     float64 `json:"wall_s"`
+	Source    string  `json:"source,omitempty"`
+	OK        bool    `json:"ok"`
+	Output    string  `json:"output,omitempty"`
+}
+
+// Fault is one injection: what was asked, what the meter saw, how it ended.
+type Fault struct {
+	ID           string  `json:"id"`
+	Kind         string  `json:"kind"`
+	Host         string  `json:"host"`
+	Stage        string  `json:"stage"`
+	Asked        string  `json:"asked"`
+	Achieved     string  `json:"achieved"`
+	State        string  `json:"state"` // exercised, in force, not in force
+	Ended        string  `json:"ended"` // reverted, gone, stuck, ended-by-powerloss
+	FromWallS    float64 `json:"from_wall_s"`
+	ToWallS      float64 `json:"to_wall_s"`
+	WakeErrorMS  float64 `json:"wake_error_ms"`
+	EffectSkewMS float64 `json:"effect_skew_ms"` // against the first host of the same stage
+	Timer        string  `json:"timer"`
+	Error        string  `json:"error,omitempty"`
+}
+
+// Probe is one probe over the whole layout.
+type Probe struct {
+	Name         string   `json:"name"`
+	Availability float64  `json:"availability"` // 0..1, between first stage and last revert, late windows left out
+	P99MS        float64  `json:"p99_ms"`
+	Samples      int      `json:"samples"`
+	LateS        float64  `json:"late_s"` // wall time in which the clients were late: inconclusive
+	Outages      []Outage `json:"outages"`
+	Curve        []Point  `json:"curve"` // one point a bucket
+}
+
+// Outage is one stretch without success.
+type Outage struct {
+	FromIncidentS  float64  `json:"from_incident_s"`
+	FromWallS      float64  `json:"from_wall_s"`
+	From           string   `json:"from"` // T+3m5s
+	GatedIncidentS float64  `json:"gated_incident_s"`
+	Gate           string   `json:"gate"` // none, power, runbook
+	GateDetail     string   `json:"gate_detail,omitempty"`
+	OwnWallS       *float64 `json:"own_wall_s"` // null: still down at the end
+}
+
+// Point is one bucket of a probe's curve.
+type Point struct {
+	WallS        float64 `json:"t"`
+	Availability float64 `json:"a"`
+	P99MS        float64 `json:"p"`
+}
+
+// Ledger is what became of the numbered writes.
+type Ledger struct {
+	Name         string         `json:"name"`
+	Sent         int            `json:"sent"`
+	Acknowledged int            `json:"acknowledged"`
+	Missing      int            `json:"missing"`    // acknowledged, not in the active store
+	Elsewhere    int            `json:"elsewhere"`  // of these on another site's disk
+	Lost         int            `json:"lost"`       // nowhere
+	Duplicated   int            `json:"duplicated"` // numbers the active store returns more than once
+	OutOfOrder   int            `json:"out_of_order"`
+	Unknown      int            `json:"unknown"` // timed out: may or may not be stored
+	UnknownKept  int            `json:"unknown_stored"`
+	Unreadable   []string       `json:"unreadable,omitempty"` // sites that could not be read back
+	Sites        map[string]int `json:"sites,omitempty"`      // distinct numbers on each site's disk
+}
+
+// Host is one host for the map of racks.
+type Host struct {
+	Name  string       `json:"name"`
+	Site  string       `json:"site"`
+	Rack  string       `json:"rack"`
+	Roles []string     `json:"roles,omitempty"`
+	Dark  [][2]float64 `json:"dark,omitempty"` // wall seconds from T0
+}

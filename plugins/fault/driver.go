@@ -1,0 +1,47 @@
+package fault
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+)
+
+// Driver is a Plugin with its types erased to the bytes that are journaled and
+// sent over the wire. Agent, guardian and conformance suite see only Drivers.
+type Driver interface {
+	Describe(ctx context.Context) (Info, error)
+	Prepare(ctx context.Context, t Target, params json.RawMessage) (change json.RawMessage, err error)
+	// Apply waits for at, then applies all items; one Applied an item, in order.
+	Apply(ctx context.Context, items []RawItem, at, until BootTime) ([]Applied, error)
+	Observe(ctx context.Context, t Target, change json.RawMessage) (Observation, error)
+	Revert(ctx context.Context, t Target, change json.RawMessage) error
+}
+
+// RawItem is one injection handed to Driver.Apply.
+type RawItem struct {
+	ID     InjectionID     `json:"id"`
+	Target Target          `json:"target"`
+	Change json.RawMessage `json:"change"`
+}
+
+// decodeStrict is for parameters: a misspelt one must never be ignored.
+func decodeStrict[T any](b []byte) (v T, err error) {
+	if len(bytes.TrimSpace(b)) == 0 {
+		b = []byte("{}")
+	}
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&v); err != nil {
+		return v, &RefusedError{Reason: fmt.Sprintf("decode parameters: %v", err)}
+	}
+	return v, nil
+}
+
+// decodeLenient is for change records: an older or newer binary must be able to revert them.
+func decodeLenient[T any](b []byte) (v T, err error) {
+	if err := json.Unmarshal(b, &v); err != nil {
+		return v, fmt.Errorf("decode change record: %w", err)
+	}
+	return v, nil
+}
