@@ -1,0 +1,49 @@
+# The only entry point: people and CI call these targets and nothing else.
+#   make demo   burn down Pangyo on this machine and read what survived
+#   make test   every test this machine can run, and the list of what it can't
+SHELL      := /bin/bash
+VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS    := -s -w -X main.version=$(VERSION)
+GOLANGCI   := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+SUPERAPP   := experiments/datacenter-fire/superapp
+FIRE       := experiments/datacenter-fire
+export CGO_ENABLED ?= 0
+
+.PHONY: help setup build demo test race lint bench generate clean
+help: ## show the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
+
+setup: ## install what is missing (says what)
+	@.ci/setup
+
+build: ## bin/injector, bin/hostagent and the lab's servers in bin/lab
+	@mkdir -p bin/lab
+	@echo "building bin/injector and bin/hostagent ($(VERSION))"
+	@go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./injector ./hostagent
+	@echo "building the lab's servers: nats-server, etcd, superapp (first time: about 3 minutes)"
+	@go -C $(SUPERAPP) build -trimpath -ldflags '-s -w' -o $(CURDIR)/bin/lab/ tool .
+
+demo: setup build ## the data-centre fire in every layout (FAST=1: only the one that held)
+	@bin/injector run $(FIRE) --lab --as-predicted $(if $(FAST),--layout stretched,)
+
+test: setup build ## every test this machine can run
+	@set -o pipefail; go test -json -timeout 11m -p 1 ./... | go run ./internal/need/notrun
+	@go -C $(SUPERAPP) test -timeout 5m ./...
+
+race: setup ## the pure packages under the race detector (needs gcc)
+	CGO_ENABLED=1 go test -race ./experiments/... ./internal/inventory/... ./internal/journal/... ./internal/control/... ./injector/internal/... ./plugins/fault/...
+
+lint: ## formatting, vet, linters
+	@test -z "$$(gofmt -l . | tee /dev/stderr)"
+	@go vet ./... && go -C $(SUPERAPP) vet ./...
+	@go run $(GOLANGCI) run ./...
+	@cd $(SUPERAPP) && go run $(GOLANGCI) run --config $(CURDIR)/.golangci.yml ./...
+
+bench: setup build ## figures beside what one would do by hand
+	go test -run '^$$' -bench . -benchtime 5x ./plugins/... ./internal/lab/...
+
+generate: build ## everything that is generated and committed
+	go generate ./...
+
+clean:
+	rm -rf bin

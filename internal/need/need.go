@@ -1,0 +1,62 @@
+// Package need says what a test needs of the machine. A test whose need is not
+// met is skipped with a line that names the need, "not run: needs root"; the
+// command notrun, through which make test reads the results, lists these lines
+// at the end and fails if the need was met after all: a skip that hides a
+// failure is a failure.
+package need
+
+import (
+	"os"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// Prefix begins the reason of every skip.
+const Prefix = "not run: needs "
+
+// Need is something a machine has or lacks.
+type Need string
+
+// What tests may need.
+const (
+	Root  Need = "root"         // effective uid 0
+	Loop  Need = "loop devices" // /dev/loop-control
+	Tools Need = "built tools (make build)"
+	Mkfs  Need = "mkfs.ext4 (package e2fsprogs)"
+	Nft   Need = "nft (package nftables)"
+)
+
+// probes tells for each need whether the machine meets it.
+var probes = map[Need]func() bool{
+	Root: func() bool { return unix.Geteuid() == 0 },
+	Loop: func() bool { return exists("/dev/loop-control") },
+	Mkfs: func() bool { return exists("/usr/sbin/mkfs.ext4", "/sbin/mkfs.ext4") },
+	Nft:  func() bool { return exists("/usr/sbin/nft", "/sbin/nft") },
+}
+
+// Met says whether the machine meets n. A need without a probe counts as met,
+// so that a test can't hide behind a need nobody can check.
+func Met(n Need) bool {
+	probe, ok := probes[n]
+	return !ok || probe()
+}
+
+// Check skips the test unless the machine meets all needs.
+func Check(t testing.TB, needs ...Need) {
+	t.Helper()
+	for _, n := range needs {
+		if !Met(n) {
+			t.Skip(Prefix + string(n))
+		}
+	}
+}
+
+func exists(paths ...string) bool {
+	for _, p := range paths {
+		if _, err := os.Stat(p); err == nil {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,145 @@
+// Command notrun reads the results of `go test -json` on standard input, prints
+// them for people, and ends with the list of what was not run and why. It exits
+// with 1 if a test failed, if a test was skipped without naming a need, or if
+// the need it named is met on this machine.
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"sort"
+	"strings"
+
+	"github.com/firedrill-io/firedrill/internal/need"
+)
+
+// event is one line of test2json, see `go doc test2json`.
+type event struct {
+	Action     string
+	Package    string
+	ImportPath string
+	Test       string
+	Elapsed    float64
+	Output     string
+}
+
+func main() {
+	if err := run(os.Stdin, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "notrun:", err)
+		os.Exit(1)
+	}
+}
+
+func run(in io.Reader, out io.Writer) error {
+	r := results{output: map[string][]string{}, out: out}
+	scan := bufio.NewScanner(in)
+	scan.Buffer(nil, 16<<20)
+	for scan.Scan() {
+		var e event
+		if err := json.Unmarshal(scan.Bytes(), &e); err != nil {
+			fmt.Fprintln(out, scan.Text()) // a build error of an older go command
+			continue
+		}
+		r.add(e)
+	}
+	if err := scan.Err(); err != nil {
+		return fmt.Errorf("read test results: %w", err)
+	}
+	return r.summary()
+}
+
+// results collects what the tests said.
+type results struct {
+	output  map[string][]string
+	skipped []string // "package.Test: reason"
+	hidden  []string // skips that should have run
+	failed  []string
+	passed  int
+	out     io.Writer
+}
+
+func (r *results) add(e event) {
+	key := e.Package + " " + e.Test
+	switch e.Action {
+	case "output":
+		r.output[key] = append(r.output[key], e.Output)
+	case "build-output":
+		fmt.Fprint(r.out, e.Output)
+	case "build-fail":
+		r.failed = append(r.failed, e.ImportPath+" (build)")
+	case "pass":
+		r.pass(e, key)
+	case "skip":
+		r.skip(e, key)
+	case "fail":
+		fmt.Fprint(r.out, strings.Join(r.output[key], ""))
+		if e.Test == "" {
+			fmt.Fprintf(r.out, "FAIL %s %.1fs\n", e.Package, e.Elapsed)
+		}
+		r.failed = append(r.failed, strings.TrimSpace(key))
+	}
+}
+
+func (r *results) pass(e event, key string) {
+	if e.Test != "" {
+		r.passed++
+		delete(r.output, key)
+		return
+	}
+	fmt.Fprintf(r.out, "ok   %s %.1fs\n", e.Package, e.Elapsed)
+	// A package may say on its own that it did not run, e.g. from TestMain.
+	for _, line := range r.output[key] {
+		if strings.Contains(line, need.Prefix) {
+			r.judge(e.Package, line)
+		}
+	}
+}
+
+func (r *results) skip(e event, key string) {
+	if e.Test == "" {
+		return // a package without tests
+	}
+	for _, line := range r.output[key] {
+		if strings.Contains(line, need.Prefix) {
+			r.judge(e.Package+"."+e.Test, line)
+			return
+		}
+	}
+	r.hidden = append(r.hidden, fmt.Sprintf("%s.%s: skipped without naming a need", e.Package, e.Test))
+}
+
+func (r *results) judge(name, line string) {
+	_, n, _ := strings.Cut(line, need.Prefix)
+	n = strings.TrimSpace(n)
+	if need.Met(need.Need(n)) {
+		r.hidden = append(r.hidden, fmt.Sprintf("%s: skipped for %q, which this machine has", name, n))
+		return
+	}
+	r.skipped = append(r.skipped, fmt.Sprintf("%s: needs %s", name, n))
+}
+
+func (r *results) summary() error {
+	fmt.Fprintf(r.out, "\n%d tests passed, %d failed\n", r.passed, len(r.failed))
+	for _, f := range r.failed {
+		fmt.Fprintln(r.out, "  failed:", f)
+	}
+	sort.Strings(r.skipped)
+	if len(r.skipped) == 0 {
+		fmt.Fprintln(r.out, "Not run: nothing, every test ran.")
+	} else {
+		fmt.Fprintln(r.out, "Not run:")
+	}
+	for _, s := range r.skipped {
+		fmt.Fprintln(r.out, "  "+s)
+	}
+	for _, h := range r.hidden {
+		fmt.Fprintln(r.out, "  hidden:", h)
+	}
+	if n := len(r.failed) + len(r.hidden); n > 0 {
+		return fmt.Errorf("%d failed or hidden", n)
+	}
+	return nil
+}
