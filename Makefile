@@ -21,7 +21,8 @@ build: ## bin/injector, bin/hostagent and the lab's servers in bin/lab
 	@echo "building bin/injector and bin/hostagent ($(VERSION))"
 	@go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./injector ./hostagent
 	@echo "building the lab's servers: nats-server, etcd, superapp (first time: about 3 minutes)"
-	@go -C $(SUPERAPP) build -trimpath -ldflags '-s -w' -o $(CURDIR)/bin/lab/ tool .
+	@go -C $(SUPERAPP) build -trimpath -ldflags '-s -w' -o $(CURDIR)/bin/lab/ . github.com/nats-io/nats-server/v2
+	@go -C $(SUPERAPP) build -trimpath -ldflags '-s -w' -o $(CURDIR)/bin/lab/etcd go.etcd.io/etcd/server/v3
 
 demo: setup build ## the data-centre fire in every layout (FAST=1: only the one that held)
 	@bin/injector run $(FIRE) --lab --as-predicted $(if $(FAST),--layout stretched,)
