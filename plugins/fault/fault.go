@@ -10,6 +10,7 @@ package fault
 import (
 	"context"
 	"encoding/json"
+	"net/netip"
 )
 
 // ContractVersion is the version of this contract that the package speaks. It
@@ -130,6 +131,9 @@ type Target struct {
 	// StateDir is the acting agent's --root: faults refuse to hit the file
 	// system that carries it.
 	StateDir string `json:"state_dir,omitempty"`
+	// Exempt are the peers of the agent's control connection: network faults
+	// let TCP to and from them pass, as they do for sshd.
+	Exempt []netip.AddrPort `json:"exempt,omitempty"`
 }
 
 // NetNS identifies a network namespace.
