@@ -64,7 +64,10 @@ const (
 
 // Event is one thing that happened, seen by one source on one host.
 type Event struct {
-	Wall      time.Time       `json:"wall"`               // CLOCK_REALTIME of the source
+	Wall time.Time `json:"wall"` // CLOCK_REALTIME of the source
+	// Run is the run the event belongs to; an agent takes it from the command
+	// or the journal. Empty: the run that commanded the agent last.
+	Run       string          `json:"run,omitempty"`
 	Boot      int64           `json:"boot_ns"`            // CLOCK_BOOTTIME of the source, ns
 	Incident  string          `json:"incident,omitempty"` // T+93m, when the injector logs it
 	Source    Source          `json:"source"`
