@@ -1,0 +1,68 @@
+package probe
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Run sends the probe's requests until ctx ends and hands each Sample to out,
+// which must not block for long. It returns when the last request has ended.
+// Requests that ctx ended give no sample.
+func Run(ctx context.Context, spec Spec, clock Clock, out func(Sample)) {
+	p := &prober{spec: spec, sender: NewSender(spec.Timeout)}
+	urls := 1
+	if spec.HTTP != nil {
+		urls = len(spec.HTTP.URLs)
+	}
+	Loop(ctx, clock, spec.Every, Limit(spec.Every, spec.Timeout, urls), func(n int, due int64, saturated bool) {
+		s := Sample{Probe: spec.Name, Due: due, Start: clock()}
+		if saturated {
+			s.Class = Saturated
+			out(s)
+			return
+		}
+		answer, tries := p.ask(ctx, n)
+		if ctx.Err() != nil {
+			return
+		}
+		s.Latency = time.Duration(clock() - s.Start)
+		s.Class, s.OK, s.Status, s.Tries = answer.Class, answer.Class == OK, answer.Status, tries
+		out(s)
+	})
+}
+
+type prober struct {
+	spec   Spec
+	sender *Sender
+	first  Sticky
+}
+
+// ask tries the URLs, the one that answered last first.
+func (p *prober) ask(ctx context.Context, n int) (Answer, int) {
+	if p.spec.HTTP == nil {
+		return Connect(ctx, p.spec.TCP, p.spec.Timeout), 1
+	}
+	req := p.spec.HTTP
+	body := Number(req.Body, n)
+	first := p.first.Index()
+	var answer Answer
+	for i := range req.URLs {
+		at := (first + i) % len(req.URLs)
+		answer = p.sender.Try(ctx, req.Method, Number(req.URLs[at], n), body, req.Expect)
+		if answer.Class == OK {
+			p.first.Worked(at)
+			return answer, i + 1
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return answer, len(req.URLs)
+}
+
+// Number puts n in the place of every ${n}.
+func Number(template string, n int) string {
+	return strings.ReplaceAll(template, "${n}", strconv.Itoa(n))
+}
