@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strings"
 )
 
 // Driver is a Plugin with its types erased to the bytes that are journaled and
@@ -33,9 +35,24 @@ func decodeStrict[T any](b []byte) (v T, err error) {
 	dec := json.NewDecoder(bytes.NewReader(b))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&v); err != nil {
-		return v, &RefusedError{Reason: fmt.Sprintf("decode parameters: %v", err)}
+		return v, paramsError(err)
+	}
+	if dec.More() {
+		return v, Refuse("", "decode parameters: more than one value; give one object")
 	}
 	return v, nil
+}
+
+// paramsError finds the field that encoding/json complains about.
+func paramsError(err error) error {
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) {
+		return Refuse(wrong.Field, "is a %s; give a %s", wrong.Value, wrong.Type)
+	}
+	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		return Refuse(strings.Trim(name, `"`), "unknown parameter")
+	}
+	return Refuse("", "decode parameters: %v", err)
 }
 
 // decodeLenient is for change records: an older or newer binary must be able to revert them.

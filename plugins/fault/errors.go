@@ -3,6 +3,7 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Sentinels a plugin returns and the agent branches on. They cross the wire.
@@ -72,6 +73,33 @@ func (e *Error) Is(target error) bool {
 	return false
 }
 
+// As gives back the RefusedError that crossed the wire.
+func (e *Error) As(target any) bool {
+	r, ok := target.(**RefusedError)
+	if !ok || e.Code != CodeRefused {
+		return false
+	}
+	*r = &RefusedError{Field: e.Field, Reason: e.reason()}
+	return true
+}
+
+// reason is the message without what RefusedError puts before it.
+func (e *Error) reason() string {
+	s := strings.TrimPrefix(e.Message, "refused: ")
+	if e.Field != "" {
+		s = strings.TrimPrefix(s, e.Field+": ")
+	}
+	return s
+}
+
+// Err is e as an error; nil stays nil.
+func (e *Error) Err() error {
+	if e == nil {
+		return nil
+	}
+	return e
+}
+
 // AsError turns err into its wire form; nil stays nil.
 func AsError(err error) *Error {
 	if err == nil {
@@ -79,7 +107,7 @@ func AsError(err error) *Error {
 	}
 	var w *Error
 	if errors.As(err, &w) {
-		return w
+		return &Error{Code: w.Code, Field: w.Field, Message: err.Error()}
 	}
 	var r *RefusedError
 	if errors.As(err, &r) {
