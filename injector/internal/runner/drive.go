@@ -1,0 +1,122 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/firedrill-io/firedrill/injector/internal/plan"
+	"github.com/firedrill-io/firedrill/internal/control"
+	"github.com/firedrill-io/firedrill/internal/evidence"
+	"github.com/firedrill-io/firedrill/plugins/fault"
+)
+
+// powerlossKind is the one kind the drive treats on its own: it takes hosts,
+// and the agents in them, away.
+const powerlossKind fault.Kind = "powerloss"
+
+// Leases of live injections.
+const (
+	lease      = 90 * time.Second
+	renewEvery = 15 * time.Second
+)
+
+// Agents sends one command to one agent; *control.Caller does it.
+type Agents interface {
+	Call(ctx context.Context, agent string, verb control.Verb, body, out any) error
+}
+
+// drive carries out one plan. Its fields are set by the runner; begin starts it.
+type drive struct {
+	plan   *plan.Plan
+	agents Agents
+	route  func(plan.Injection) string // the agent that carries an injection
+	log    func(evidence.Event)
+	step   func(context.Context, plan.Step) (output string, err error)
+	t0     time.Time
+
+	mu      sync.Mutex
+	changed bool // a fire was sent
+	results map[fault.InjectionID]*injectionResult
+	steps   []stepResult
+}
+
+// errNotArmed ends a drive whose first round could not be armed: nothing has
+// been changed anywhere.
+var errNotArmed = errors.New("refused before the first change")
+
+// run drives the plan from T0 to its end. It returns nil when the whole
+// timeline was gone through, errNotArmed when the first round was refused, and
+// the context's error when it was interrupted; in the last two cases the caller
+// must revert all.
+func (d *drive) run(ctx context.Context) error {
+	d.results = map[fault.InjectionID]*injectionResult{}
+	for _, i := range d.plan.Injections {
+		d.results[i.ID] = &injectionResult{}
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var parts sync.WaitGroup
+	for n, r := range rounds(d.plan) {
+		parts.Go(func() {
+			if err := d.round(ctx, r); err != nil && n == 0 {
+				cancel(err)
+			}
+		})
+	}
+	for _, e := range endings(d.plan) {
+		parts.Go(func() { d.ending(ctx, e) })
+	}
+	for _, s := range d.plan.Runbook {
+		parts.Go(func() { d.runbook(ctx, s) })
+	}
+	parts.Go(func() { d.end(ctx) })
+	renewing, stopRenewing := context.WithCancel(ctx)
+	renewed := make(chan struct{})
+	go func() {
+		defer close(renewed)
+		d.renew(renewing)
+	}()
+	parts.Wait()
+	stopRenewing()
+	<-renewed
+	return context.Cause(ctx)
+}
+
+// until waits for an instant from T0; it returns false when ctx ended first.
+func (d *drive) until(ctx context.Context, at time.Duration) bool {
+	timer := time.NewTimer(time.Until(d.t0.Add(at)))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return ctx.Err() == nil
+	}
+}
+
+func (d *drive) end(ctx context.Context) {
+	last := d.plan.End
+	for _, i := range d.plan.Injections {
+		last = max(last, i.End)
+	}
+	d.until(ctx, last)
+}
+
+// byAgent groups injections by the agent that carries them.
+func (d *drive) byAgent(items []plan.Injection) (agents []string, of map[string][]plan.Injection) {
+	of = group(items, d.route)
+	for agent := range of {
+		agents = append(agents, agent)
+	}
+	return agents, of
+}
+
+func ids(items []plan.Injection) []fault.InjectionID {
+	out := make([]fault.InjectionID, len(items))
+	for n, i := range items {
+		out[n] = i.ID
+	}
+	return out
+}

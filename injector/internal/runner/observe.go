@@ -1,0 +1,90 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/firedrill-io/firedrill/injector/internal/plan"
+	"github.com/firedrill-io/firedrill/internal/control"
+	"github.com/firedrill-io/firedrill/internal/evidence"
+	"github.com/firedrill-io/firedrill/plugins/fault"
+)
+
+// observeLimit bounds one look: evidence that comes later is of no use.
+const observeLimit = 5 * time.Second
+
+// observe asks the agents what is really there. Agents inside dark hosts are
+// not asked.
+func (d *drive) observe(ctx context.Context, items []plan.Injection) {
+	items = slices.DeleteFunc(slices.Clone(items), func(i plan.Injection) bool { return !i.OutOfBand && d.dark(i.Host) })
+	ctx, cancel := context.WithTimeout(ctx, observeLimit)
+	defer cancel()
+	agents, of := d.byAgent(items)
+	control.Each(agents, func(agent string) error {
+		var reply control.ObserveReply
+		err := d.agents.Call(ctx, agent, control.VerbObserve, control.InjectionsRequest{IDs: ids(of[agent])}, &reply)
+		for _, o := range reply.Observed {
+			d.set(o.ID, func(r *injectionResult) { takeOver(r, o) })
+		}
+		return err
+	})
+}
+
+func takeOver(r *injectionResult, o control.Observed) {
+	r.observe(o.Observation)
+	if o.Applied != nil {
+		r.applied = o.Applied
+		if o.Applied.Err != nil {
+			r.err = o.Applied.Err.Message
+		}
+	}
+	if o.Error != nil {
+		r.err = o.Error.Message
+	}
+}
+
+// summarise logs one line about the injections of a round.
+func (d *drive) summarise(items []plan.Injection) {
+	count := map[fault.Dose]int{}
+	var weak []string
+	for _, i := range items {
+		d.set(i.ID, func(r *injectionResult) {
+			count[r.seen.Dose]++
+			if doses[r.seen.Dose] < doses[fault.InForce] {
+				weak = append(weak, fmt.Sprintf("%s on %s %s %s", i.Kind, i.Host, fault.NotInForce, r.err))
+			}
+		})
+	}
+	if len(weak) > 0 {
+		d.log(evidence.Event{Type: evidence.Failed, Stage: items[0].Stage, Message: strings.Join(weak, "; ")})
+		return
+	}
+	text := fmt.Sprintf("%s: in force on %s", items[0].Stage, hosts(items))
+	if count[fault.InForce] == 0 {
+		text += ", seen to act"
+	}
+	if spread, ok := d.spread(items); ok && len(items) > 1 {
+		text += fmt.Sprintf(" (%.1f ms apart)", spread.Seconds()*1000)
+	}
+	d.log(evidence.Event{Type: evidence.Observed, Stage: items[0].Stage, Message: text})
+}
+
+// spread is the time between the first and the last host's first change. Each
+// host's clock counts from its own boot, so what is compared is how late each was.
+func (d *drive) spread(items []plan.Injection) (time.Duration, bool) {
+	var late []fault.BootTime
+	for _, i := range items {
+		d.set(i.ID, func(r *injectionResult) {
+			if r.applied != nil {
+				late = append(late, r.applied.Woke-r.applied.At)
+			}
+		})
+	}
+	if len(late) == 0 {
+		return 0, false
+	}
+	return time.Duration(slices.Max(late) - slices.Min(late)), true
+}
