@@ -16,6 +16,7 @@ func NewAudit(name string, writes []Write, active Copy, sites map[string]Copy) A
 	inActive := distinct(active.Numbers)
 	onDisk := map[int]bool{}
 	if active.Error != "" {
+		a.ActiveUnread = true
 		a.Unreadable = append(a.Unreadable, "active: "+active.Error)
 	}
 	for _, site := range slices.Sorted(maps.Keys(sites)) {

@@ -64,8 +64,9 @@ type Audit struct {
 	Unknown      int
 	UnknownKept  int // unknown, found on some disk
 	Refused      int
-	RefusedKept  int // refused, yet found on some disk
-	Unexpected   int // numbers found that were never sent
-	Unreadable   []string
+	RefusedKept  int            // refused, yet found on some disk
+	Unexpected   int            // numbers found that were never sent
+	ActiveUnread bool           // the active store could not be read: Missing, Duplicated and OutOfOrder say nothing
+	Unreadable   []string       // what could not be read, and why
 	Sites        map[string]int // distinct numbers on each site's disk
 }

@@ -76,6 +76,11 @@ type Layout struct {
 	Probes      []Probe   `json:"probes"`
 	Ledgers     []Ledger  `json:"ledgers"`
 	Hosts       []Host    `json:"hosts"`
+	Steady      []Steady  `json:"steady"`          // the hypothesis after the last revert
+	Late        []Span    `json:"late,omitempty"`  // wall time in which the clients were late
+	FirstStageS float64   `json:"first_stage_s"`   // wall, from T0: judged from here
+	RevertedS   float64   `json:"last_reverted_s"` // wall, from T0: availability is judged up to here
+	EndS        float64   `json:"end_s"`           // wall, from T0: the last sample
 	ResidueDiff []string  `json:"residue,omitempty"`
 	ForeignDiff []string  `json:"foreign,omitempty"`
 	Findings    []string  `json:"findings,omitempty"` // what services reported, e.g. why a controller could not promote
@@ -103,8 +108,19 @@ type Judged struct {
 	Limit  string `json:"limit"`
 	Got    string `json:"got"`
 	OK     bool   `json:"ok"`
-	Reason string `json:"reason,omitempty"`
+	Doubt  string `json:"doubt,omitempty"`  // why it can be judged neither way; OK is false then
+	Reason string `json:"reason,omitempty"` // the file's
 }
+
+// Steady is the hypothesis of one probe after the last revert.
+type Steady struct {
+	Probe  string `json:"probe"`
+	OK     bool   `json:"ok"`
+	Reason string `json:"reason,omitempty"` // why not
+}
+
+// Span is a stretch of wall time in seconds from T0.
+type Span [2]float64
 
 // Compare is a figure of the incident beside ours. Replayed and measured are
 // kept apart: gated is incident time, own is wall time.
@@ -194,6 +210,10 @@ type Ledger struct {
 	OutOfOrder   int            `json:"out_of_order"`
 	Unknown      int            `json:"unknown"` // timed out: may or may not be stored
 	UnknownKept  int            `json:"unknown_stored"`
+	Unaccounted  int            `json:"unaccounted"` // missing, and a disk that may hold it could not be read
+	Refused      int            `json:"refused"`     // never sent, or turned down
+	RefusedKept  int            `json:"refused_stored"`
+	Unexpected   int            `json:"unexpected"`           // stored, but never sent
 	Unreadable   []string       `json:"unreadable,omitempty"` // sites that could not be read back
 	Sites        map[string]int `json:"sites,omitempty"`      // distinct numbers on each site's disk
 }

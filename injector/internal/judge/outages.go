@@ -1,0 +1,103 @@
+package judge
+
+import (
+	"time"
+
+	"github.com/firedrill-io/firedrill/injector/internal/probe"
+	"github.com/firedrill-io/firedrill/injector/internal/report"
+)
+
+// outage is one outage with both of its parts, as measured and as they could be
+// if the client's late windows beside it were not what they seem.
+type outage struct {
+	from, to time.Duration // wall; to is 0 when open
+	open     bool
+	gate     cluster
+	figures
+	low, high figures
+}
+
+// figures are the two parts of an outage, never added up: gated is incident
+// time, own is wall time.
+type figures struct {
+	gated time.Duration
+	own   time.Duration
+}
+
+// outages finds the outages of one probe that began at or after the first stage
+// and splits each.
+func (l *layout) outages(name string, samples []probe.Sample) []outage {
+	var out []outage
+	carriers := l.carriers(name)
+	for _, o := range probe.Outages(samples, l.in.Late) {
+		from := l.wall(o.From)
+		if from < l.first && (o.To == 0 || l.wall(o.To) <= l.first) {
+			continue
+		}
+		to, open := l.wall(o.To), o.To == 0
+		if open {
+			to = l.end
+		}
+		split := func(from, to time.Duration) (figures, cluster) {
+			c, waited := gate(l.in.Gates, carriers, from, to)
+			if !waited {
+				return figures{own: max(to-from, 0)}, c
+			}
+			return figures{gated: l.incident(from, c.at), own: max(to-c.at, 0)}, c
+		}
+		cut := outage{from: from, open: open}
+		cut.figures, cut.gate = split(from, to)
+		cut.low, _ = split(from, to-o.After)
+		cut.high, _ = split(from-o.Before, to)
+		if !open {
+			cut.to = to
+		}
+		out = append(out, cut)
+	}
+	return out
+}
+
+// incident is the incident time between two instants of wall time.
+func (l *layout) incident(from, to time.Duration) time.Duration {
+	return max(time.Duration(l.in.Plan.IncidentAt(to)-l.in.Plan.IncidentAt(from)), 0)
+}
+
+func (l *layout) wall(boot int64) time.Duration { return time.Duration(boot - l.in.T0) }
+
+// carriers are the hosts with a service that serves the probe: only their power
+// gates it.
+func (l *layout) carriers(name string) map[string]bool {
+	hosts := map[string]bool{}
+	if l.in.Inventory == nil {
+		return hosts
+	}
+	for _, s := range l.in.Inventory.Services {
+		for _, serves := range s.Serves {
+			if serves != name {
+				continue
+			}
+			for _, h := range l.in.Inventory.ServiceHosts(s.Name) {
+				hosts[h.Name] = true
+			}
+		}
+	}
+	return hosts
+}
+
+// reported is the outage as it stands in report.json.
+func (l *layout) reported(o outage) report.Outage {
+	at := time.Duration(l.in.Plan.IncidentAt(o.from))
+	r := report.Outage{
+		FromIncidentS:  at.Seconds(),
+		FromWallS:      o.from.Seconds(),
+		From:           report.Instant(at),
+		GatedIncidentS: o.gated.Seconds(),
+		Gate:           string(o.gate.kind()),
+		GateDetail:     o.gate.detail(),
+	}
+	if !o.open {
+		own := o.own.Seconds()
+		r.OwnWallS = &own
+	}
+	return r
+}
