@@ -31,13 +31,19 @@ func newLogger(w io.Writer, name string) *slog.Logger {
 	return slog.New(h).With("@module", name)
 }
 
+// hclogTime is the only form of time that hclog reads back.
+const hclogTime = "2006-01-02T15:04:05.000000Z07:00"
+
 func hclogKeys(groups []string, a slog.Attr) slog.Attr {
+	if d, ok := a.Value.Any().(time.Duration); ok {
+		return slog.String(a.Key, d.String())
+	}
 	if len(groups) > 0 {
 		return a
 	}
 	switch a.Key {
 	case slog.TimeKey:
-		return slog.String("@timestamp", a.Value.Time().Format(time.RFC3339Nano))
+		return slog.String("@timestamp", a.Value.Time().Format(hclogTime))
 	case slog.LevelKey:
 		return slog.String("@level", strings.ToLower(a.Value.String()))
 	case slog.MessageKey:

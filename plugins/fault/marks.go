@@ -27,8 +27,10 @@ func (m *markList) all() []Phase {
 // Mark records that the phase of this name has been reached now. It is called
 // inside Apply or ApplyBatch with their context; the phases of a batch stand at
 // each of its injections. Elsewhere it does nothing.
-func Mark(ctx context.Context, name string) {
-	at := Now()
+func Mark(ctx context.Context, name string) { MarkAt(ctx, name, Now()) }
+
+// MarkAt is Mark for a phase that was seen at another instant, such as by a meter.
+func MarkAt(ctx context.Context, name string, at BootTime) {
 	m, ok := ctx.Value(marksKey{}).(*markList)
 	if !ok {
 		return

@@ -69,15 +69,26 @@ func (o *orphan) revert(ctx context.Context, due []RawItem) error {
 	defer unlock()
 	var errs []error
 	for _, it := range due {
+		o.settle(ctx, it)
 		err := o.driver.Revert(ctx, it.Target, it.Change)
 		if !ended(err) {
 			errs = append(errs, fmt.Errorf("injection %s: %w", it.ID, err))
 			continue
 		}
-		o.log.Warn("reverted without agent", "injection", it.ID, "result", err)
+		o.log.Warn("reverted without agent", "injection", it.ID, "result", resultOf(err))
 		o.live.remove(it.Target, it.Change)
 	}
 	return errors.Join(errs...)
+}
+
+// settle waits for an Apply that still runs, but not for ever: one that hangs
+// must not keep its fault on the host.
+func (o *orphan) settle(ctx context.Context, it RawItem) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	if err := o.live.settled(ctx, it.Target, it.Change); err != nil {
+		o.log.Error("revert beside a hanging apply", "injection", it.ID, "error", err)
+	}
 }
 
 // takeLock opens the lock file anew, so that the lock is this process's own,

@@ -43,7 +43,7 @@ func (s *server) Apply(ctx context.Context, r *faultpb.ApplyRequest) (*faultpb.A
 	}
 	settle(applied)
 	for _, a := range applied {
-		s.log.Info("applied", "injection", a.ID, "wake_error", a.Woke.Sub(a.At), "took", a.Done.Sub(a.Woke), "timer", a.Timer, "error", a.Err)
+		s.log.Info("applied", "injection", a.ID, "wake_error", a.Woke.Sub(a.At), "took", a.Done.Sub(a.Woke), "timer", a.Timer, "result", resultOf(a.Err.Err()))
 	}
 	return &faultpb.ApplyResponse{Applied: appliedPB(applied)}, nil
 }
@@ -62,6 +62,13 @@ func (s *server) Revert(ctx context.Context, r *faultpb.RevertRequest) (*faultpb
 	if ended(err) {
 		s.live.remove(t, r.GetChange())
 	}
-	s.log.Info("reverted", "host", t.Host, "error", err)
+	s.log.Info("reverted", "host", t.Host, "result", resultOf(err))
 	return &faultpb.RevertResponse{Error: errorPB(err)}, nil
+}
+
+func resultOf(err error) string {
+	if err == nil {
+		return "ok"
+	}
+	return err.Error()
 }
