@@ -2,10 +2,70 @@ package experiments
 
 import (
 	"encoding/json"
-	"errors"
+	"time"
+
+	"github.com/firedrill-io/firedrill/experiments/strict"
 )
 
-// Parse reads an experiment file.
+// numberOfWrite is the one ${name} that is not a variable: the ledger fills it
+// in for each write.
+const numberOfWrite = "n"
+
+// Defaults of what a file may leave out.
+const (
+	defaultTimeout  = Duration(time.Second)
+	defaultAttempts = 3
+)
+
+// Parse reads an experiment file. file is its name in messages, vars are the
+// values given with --var, faults holds the JSON Schema of the parameters of
+// each known kind of fault. If anything is wrong with the file the error is a
+// *strict.Error that lists all of it with positions, and nothing is decoded.
 func Parse(src []byte, file string, vars map[string]string, faults map[string]json.RawMessage) (*Experiment, error) {
-	return nil, errors.New("parse experiment: not built yet")
+	raw, err := Schema(faults)
+	if err != nil {
+		return nil, err
+	}
+	schema, err := strict.Compile(raw, formats)
+	if err != nil {
+		return nil, err
+	}
+	doc := strict.Read(src, file)
+	if doc.Root.Kind != strict.Map && doc.Err() != nil {
+		return nil, doc.Err()
+	}
+	values := resolveVariables(doc, vars)
+	for _, p := range doc.Root.Entries() {
+		if p.Key != "variables" {
+			doc.Interpolate(p.Value, values, numberOfWrite)
+		}
+	}
+	doc.Validate(schema)
+	newChecks(doc).run()
+	exp := &Experiment{Values: values}
+	if err := doc.Decode(exp); err != nil {
+		return nil, err
+	}
+	exp.setDefaults(doc.Root)
+	return exp, nil
+}
+
+func (e *Experiment) setDefaults(root *strict.Node) {
+	for _, p := range root.Get("layouts").Entries() {
+		e.LayoutOrder = append(e.LayoutOrder, p.Key)
+	}
+	for i := range e.Hypothesis {
+		if h := &e.Hypothesis[i]; h.Timeout == 0 {
+			h.Timeout = defaultTimeout
+		}
+	}
+	for i := range e.Ledger {
+		l := &e.Ledger[i]
+		if l.Timeout == 0 {
+			l.Timeout = defaultTimeout
+		}
+		if l.Attempts == 0 {
+			l.Attempts = defaultAttempts
+		}
+	}
 }

@@ -25,15 +25,15 @@ type Ratio float64
 
 // Experiment is one experiment file.
 type Experiment struct {
-	Name       string              `json:"experiment"`
+	Name       string              `json:"experiment" jsonschema:"pattern=^[a-z0-9]([a-z0-9-]*[a-z0-9])?$,title=a name of small letters and digits and -,example=datacenter-fire"`
 	Title      string              `json:"title,omitempty"`
 	Clock      Clock               `json:"clock"`
 	Seed       int64               `json:"seed"`
 	Variables  map[string]Variable `json:"variables,omitempty"`
 	Layouts    map[string]Layout   `json:"layouts,omitempty"` // run in file order: see LayoutOrder
-	Hypothesis []Hypothesis        `json:"hypothesis"`
+	Hypothesis []Hypothesis        `json:"hypothesis" jsonschema:"minItems=1"`
 	Ledger     []Ledger            `json:"ledger,omitempty"`
-	Stages     []Stage             `json:"stages"`
+	Stages     []Stage             `json:"stages" jsonschema:"minItems=1"`
 	Runbook    []RunbookStep       `json:"runbook,omitempty"`
 	Limits     Limits              `json:"limits,omitempty"`
 	Expect     []Expectation       `json:"expect,omitempty"`
@@ -49,7 +49,7 @@ type Experiment struct {
 // to each instant; incident time runs evenly between. The last instant ends the
 // experiment's stages. Without Pace one minute of the incident takes one minute.
 type Clock struct {
-	Start time.Time `json:"start,omitempty"` // of the incident, for the report's axis
+	Start time.Time `json:"start,omitempty" jsonschema:"title=a date and time,example=2022-10-15T15:19:00+09:00"` // of the incident, for the report's axis
 	Pace  []Pace    `json:"pace,omitempty"`
 }
 
@@ -67,20 +67,20 @@ type Variable struct {
 
 // Layout is one way the company might be built: a lab file and the predicted verdict.
 type Layout struct {
-	Lab     string     `json:"lab"` // path relative to the experiment file
+	Lab     string     `json:"lab" jsonschema:"minLength=1,example=lab.yaml"` // path relative to the experiment file
 	Predict Prediction `json:"predict,omitempty"`
 }
 
 // Prediction is what --as-predicted compares with.
 type Prediction struct {
-	Verdict string   `json:"verdict"`         // held, deviated, inconclusive
-	Fails   []string `json:"fails,omitempty"` // <probe|ledger>.<field>
+	Verdict string   `json:"verdict" jsonschema:"enum=held,enum=deviated,enum=inconclusive"` // held, deviated, inconclusive
+	Fails   []string `json:"fails,omitempty"`                                                // <probe|ledger>.<field>
 	Reason  string   `json:"reason,omitempty"`
 }
 
 // Hypothesis is one probe and the tolerance within which it is steady.
 type Hypothesis struct {
-	Probe     string    `json:"probe"`
+	Probe     string    `json:"probe" jsonschema:"pattern=^[a-z0-9]([a-z0-9-]*[a-z0-9])?$,title=a name of small letters and digits and -,example=text"`
 	HTTP      *HTTP     `json:"http,omitempty"`
 	TCP       *TCP      `json:"tcp,omitempty"`
 	Every     Duration  `json:"every"`
@@ -93,8 +93,8 @@ type Hypothesis struct {
 type HTTP struct {
 	Get    URLs   `json:"get,omitempty"`
 	Post   URLs   `json:"post,omitempty"`
-	Body   string `json:"body,omitempty"` // ${n} is the number of the write
-	Expect int    `json:"expect"`         // status code
+	Body   string `json:"body,omitempty"`                                          // ${n} is the number of the write
+	Expect int    `json:"expect" jsonschema:"minimum=100,maximum=599,example=200"` // status code
 }
 
 // URLs is written as one string or a list.
@@ -102,7 +102,7 @@ type URLs []string
 
 // TCP is one connect.
 type TCP struct {
-	Connect string `json:"connect"` // host:port
+	Connect string `json:"connect" jsonschema:"pattern=^.+:[0-9]+$,title=an address with a port,example=10.77.1.1:4222"` // host:port
 }
 
 // Tolerance says what steady means over the last Over of wall time.
@@ -114,12 +114,12 @@ type Tolerance struct {
 
 // Ledger is a stream of numbered writes that are read back afterwards.
 type Ledger struct {
-	Name  string   `json:"name"`
+	Name  string   `json:"name" jsonschema:"pattern=^[a-z0-9]([a-z0-9-]*[a-z0-9])?$,title=a name of small letters and digits and -,example=talk"`
 	HTTP  HTTP     `json:"http"`
 	Every Duration `json:"every"`
 	// Timeout of one attempt, default 1s; Attempts in all, default 3.
 	Timeout  Duration `json:"timeout,omitempty"`
-	Attempts int      `json:"attempts,omitempty"`
+	Attempts int      `json:"attempts,omitempty" jsonschema:"minimum=1,maximum=10"`
 	Read     ReadBack `json:"read"`
 }
 
@@ -132,10 +132,10 @@ type ReadBack struct {
 
 // Stage is one moment of the incident and the faults that begin then.
 type Stage struct {
-	Stage  string       `json:"stage"`
+	Stage  string       `json:"stage" jsonschema:"pattern=^[a-z0-9]([a-z0-9-]*[a-z0-9])?$,title=a name of small letters and digits and -,example=building-cut"`
 	At     Instant      `json:"at"`
 	Source string       `json:"source,omitempty"`
-	Faults []StageFault `json:"faults"`
+	Faults []StageFault `json:"faults" jsonschema:"minItems=1"`
 	// Unattended must be said by a stage that cuts its own control path.
 	Unattended Duration `json:"unattended,omitempty"`
 }
@@ -143,13 +143,13 @@ type Stage struct {
 // StageFault is one fault on the hosts its selector picks. In the file the kind
 // is the key: {partition: {…parameters…}, on: {…}, until: T+90m}.
 type StageFault struct {
-	Kind    string          `json:"kind"`
-	Params  json.RawMessage `json:"params"`
+	Kind    string          `json:"-"`
+	Params  json.RawMessage `json:"-"`
 	On      Selector        `json:"on"`
 	Until   *Instant        `json:"until,omitempty"`
-	For     Duration        `json:"for,omitempty"`     // wall time, instead of Until
-	Restore []Restore       `json:"restore,omitempty"` // powerloss only
-	Require string          `json:"require,omitempty"` // exercised
+	For     Duration        `json:"for,omitempty"`                                 // wall time, instead of Until
+	Restore []Restore       `json:"restore,omitempty"`                             // powerloss only
+	Require string          `json:"require,omitempty" jsonschema:"enum=exercised"` // exercised
 }
 
 // Restore gives power back to part of a fault's own target. Hosts names roles,
@@ -173,9 +173,9 @@ type RunbookStep struct {
 
 // Limits bounds the blast radius; the plan refuses what exceeds it.
 type Limits struct {
-	Hosts int      `json:"hosts,omitempty"` // at most so many at once
-	Share Ratio    `json:"share,omitempty"` // of all hosts
-	Sites []string `json:"sites,omitempty"` // only in these sites
+	Hosts int      `json:"hosts,omitempty" jsonschema:"minimum=1"` // at most so many at once
+	Share Ratio    `json:"share,omitempty"`                        // of all hosts
+	Sites []string `json:"sites,omitempty"`                        // only in these sites
 }
 
 // Expectation is judged on what happened between the first stage and the last
@@ -207,12 +207,12 @@ type GatedLimit struct {
 
 // CountLimit is a limit on a number of writes.
 type CountLimit struct {
-	Max int `json:"max"`
+	Max int `json:"max" jsonschema:"minimum=0"`
 }
 
 // Comparison puts what happened beside what was measured.
 type Comparison struct {
-	Probe            string           `json:"probe"`
+	Probe            string           `json:"probe" jsonschema:"pattern=^[a-z0-9]([a-z0-9-]*[a-z0-9])?$,title=a name of small letters and digits and -,example=text"`
 	Name             string           `json:"name,omitempty"`
 	HappenedIncident IncidentDuration `json:"happened_incident"`
 	Source           string           `json:"source"`

@@ -1,0 +1,29 @@
+package experiments
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"testing"
+
+	"github.com/firedrill-io/firedrill/experiments/strict"
+)
+
+var update = flag.Bool("update", false, "write generated and golden files")
+
+// The committed base schema is what the types say today.
+func TestBaseSchemaIsCurrent(t *testing.T) {
+	got, err := strict.Generate(Experiment{}, map[string]string{"github.com/firedrill-io/firedrill/experiments": "."})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		if err := os.WriteFile("schema.json", got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if !bytes.Equal(got, baseSchema) {
+		t.Error("schema.json is stale: run make generate")
+	}
+}
