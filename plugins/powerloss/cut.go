@@ -1,0 +1,242 @@
+package powerloss
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/firedrill-io/firedrill/internal/cgroup"
+	"github.com/firedrill-io/firedrill/internal/power"
+	"github.com/firedrill-io/firedrill/plugins/fault"
+)
+
+// The phases of a cut, as marked. Effect skew is at most the time between Began
+// and Dark, because hosts hear nothing of each other after it.
+const (
+	Began    = "began"    // just before the first cable goes
+	Dark     = "dark"     // all cables are off
+	Frozen   = "frozen"   // all processes stand still, or the limit has passed
+	Shutdown = "shutdown" // all file systems are cut off
+	Dead     = "dead"     // all processes are gone
+	Released = "released" // disks, cables and control groups are gone
+)
+
+// Limits of the waits in a cut.
+const (
+	// A task inside a long fsync stops only when it leaves the kernel, and does
+	// so with an error once its disk is cut off: no need to wait for it.
+	freezeLimit  = 50 * time.Millisecond
+	deadLimit    = 10 * time.Second
+	releaseLimit = 20 * time.Second // 207 ms is the slowest of 42 cuts seen
+	releasePoll  = time.Millisecond
+)
+
+// cut is one host that is losing its power.
+type cut struct {
+	host  power.Status
+	cable *cable
+	disks []*os.File // one file on each file system, open before the start
+	err   error      // of the first step that went wrong
+}
+
+// ApplyBatch implements fault.Batcher: each phase is over on all hosts before
+// the next begins, so that they die together. Once the first cable is off the
+// cut goes on to its end whatever happens: a host half dead helps nobody.
+func (p *Plugin) ApplyBatch(ctx context.Context, items []fault.Item[Change], _, _ fault.BootTime) []error {
+	errs := make([]error, len(items))
+	var cuts []*cut
+	index := map[*cut]int{}
+	for i, item := range items {
+		c, err := begin(ctx, item)
+		if err != nil {
+			errs[i] = err
+		}
+		if c != nil {
+			cuts, index[c] = append(cuts, c), i
+		}
+	}
+	defer func() {
+		for _, c := range cuts {
+			c.close()
+		}
+	}()
+	if len(cuts) > 0 && ctx.Err() == nil {
+		p.run(ctx, cuts)
+	}
+	for _, c := range cuts {
+		errs[index[c]] = errors.Join(c.err, ctx.Err())
+	}
+	return errs
+}
+
+// begin opens what the cut needs. It returns nil and no error if the host of the
+// record is off already: then there is nothing to renew.
+func begin(ctx context.Context, item fault.Item[Change]) (*cut, error) {
+	s := item.Change.Host
+	if err := identical(s); err != nil {
+		off, err := stillOff(ctx, item.Target, s, err)
+		if off || err != nil {
+			return nil, err
+		}
+	}
+	c := &cut{host: s}
+	var err error
+	if c.cable, err = openCable(s); err != nil {
+		return nil, err
+	}
+	for _, f := range s.FileSystems {
+		disk, err := openDisk(s, f)
+		if err != nil {
+			c.close()
+			return nil, err
+		}
+		if disk != nil {
+			c.disks = append(c.disks, disk)
+		}
+	}
+	return c, nil
+}
+
+// stillOff: the identities of the record are not there (why). Either the host
+// has been cut, or somebody switched it on since.
+func stillOff(ctx context.Context, t fault.Target, s power.Status, why error) (bool, error) {
+	now, err := power.NewClient(t.Power).Status(ctx, s.Host)
+	if err != nil {
+		return false, fmt.Errorf("ask for the status of host %s: %w", s.Host, err)
+	}
+	if now.On && now.BootID != s.BootID {
+		return false, fmt.Errorf("%w: host %s was switched on since: %w", fault.ErrGone, s.Host, why)
+	}
+	left, err := look(s)
+	return err == nil && left.off(), err
+}
+
+// openDisk returns nil if the file system is gone.
+func openDisk(s power.Status, f power.FileSystem) (*os.File, error) {
+	if !alive(s) || backingFile(f.Device) != f.Image {
+		return nil, nil
+	}
+	disk, err := os.Open(inside(s, f))
+	if err != nil {
+		return nil, fmt.Errorf("open file system %s of host %s: %w", f.Mount, s.Host, err)
+	}
+	dev, err := deviceOf(fmt.Sprintf("/proc/self/fd/%d", disk.Fd()))
+	if err == nil && dev != f.Dev {
+		err = fmt.Errorf("%w: host %s has another file system at %s", fault.ErrChanged, s.Host, f.Mount)
+	}
+	if err != nil {
+		return nil, errors.Join(err, disk.Close())
+	}
+	return disk, nil
+}
+
+// run takes all hosts through the phases.
+func (p *Plugin) run(ctx context.Context, cuts []*cut) {
+	m := startMeter(cuts)
+	p.mark(ctx, Began)
+	each(cuts, func(c *cut) error { return c.cable.dark() })
+	p.mark(ctx, Dark)
+	each(cuts, (*cut).freeze)
+	waitFrozen(cuts)
+	p.mark(ctx, Frozen)
+	each(cuts, (*cut).shutDown)
+	p.mark(ctx, Shutdown)
+	each(cuts, (*cut).kill)
+	each(cuts, func(c *cut) error { return cgroup.WaitEmpty(c.host.Cgroup, deadLimit) })
+	p.mark(ctx, Dead)
+	m.stop(ctx)
+	each(cuts, (*cut).release)
+	p.mark(ctx, Released)
+}
+
+func (p *Plugin) mark(ctx context.Context, phase string) {
+	fault.Mark(ctx, phase)
+	if p.passed != nil {
+		p.passed(phase)
+	}
+}
+
+// each goes on with the other hosts, and with the host itself, after an error.
+func each(cuts []*cut, step func(*cut) error) {
+	for _, c := range cuts {
+		if err := step(c); err != nil {
+			c.err = errors.Join(c.err, fmt.Errorf("host %s: %w", c.host.Host, err))
+		}
+	}
+}
+
+func (c *cut) freeze() error {
+	if err := cgroup.Freeze(c.host.Cgroup, true); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+func waitFrozen(cuts []*cut) {
+	for end := time.Now().Add(freezeLimit); time.Now().Before(end); time.Sleep(releasePoll / 5) {
+		all := true
+		for _, c := range cuts {
+			if frozen, err := cgroup.Frozen(c.host.Cgroup); err == nil && !frozen {
+				all = false
+			}
+		}
+		if all {
+			return
+		}
+	}
+}
+
+func (c *cut) shutDown() error {
+	var errs []error
+	for _, disk := range c.disks {
+		// xfs answers EIO if it is shut down already, ext4 nothing.
+		if err := shutDown(int(disk.Fd())); err != nil && !errors.Is(err, unix.EIO) {
+			errs = append(errs, fmt.Errorf("shut down file system %s: %w", disk.Name(), err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (c *cut) kill() error { return cgroup.Kill(c.host.Cgroup) }
+
+func (c *cut) close() {
+	c.closeDisks()
+	c.cable.close()
+}
+
+func (c *cut) closeDisks() {
+	for _, disk := range c.disks {
+		_ = disk.Close()
+	}
+	c.disks = nil
+}
+
+// release waits until the disks are really let go of, then takes away cable and
+// control groups, so that the next power-on finds nothing of this one.
+func (c *cut) release() error {
+	c.closeDisks()
+	var errs []error
+	for _, f := range c.host.FileSystems {
+		errs = append(errs, waitReleased(f))
+	}
+	errs = append(errs, c.cable.unplug())
+	for _, group := range append([]string{c.host.Cgroup}, c.host.V1Cgroups...) {
+		errs = append(errs, cgroup.Remove(group, deadLimit))
+	}
+	return errors.Join(errs...)
+}
+
+// waitReleased: a superblock that something else still holds would give EIO to
+// everyone who mounts the image again.
+func waitReleased(f power.FileSystem) error {
+	for end := time.Now().Add(releaseLimit); backingFile(f.Device) == f.Image; time.Sleep(releasePoll) {
+		if time.Now().After(end) {
+			return fmt.Errorf("wait for %s to be released: something outside the host holds the file system of %s; end it, then revert", f.Device, f.Mount)
+		}
+	}
+	return nil
+}
