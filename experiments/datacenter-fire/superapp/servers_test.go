@@ -1,0 +1,199 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// binaries is the folder with the stock servers that TestMain built.
+var binaries string
+
+func TestMain(m *testing.M) { os.Exit(testMain(m)) }
+
+func testMain(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "superapp-servers-")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	binaries = dir
+	for name, pkg := range map[string]string{"nats-server": "github.com/nats-io/nats-server/v2", "etcd": "go.etcd.io/etcd/server/v3"} {
+		c := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", filepath.Join(dir, name), pkg)
+		c.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := c.CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "build %s: %v\n%s", name, err, out)
+			return 1
+		}
+	}
+	return m.Run()
+}
+
+// server is one stock server on loopback.
+type server struct {
+	cmd *exec.Cmd
+	log *bytes.Buffer
+}
+
+func start(t *testing.T, name string, args ...string) *server {
+	t.Helper()
+	s := &server{cmd: exec.Command(filepath.Join(binaries, name), args...), log: &bytes.Buffer{}}
+	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		s.kill()
+		if t.Failed() {
+			t.Logf("%s %v:\n%s", name, args, tail(s.log.String(), 2000))
+		}
+	})
+	return s
+}
+
+func tail(s string, n int) string { return s[max(0, len(s)-n):] }
+
+func (s *server) kill() {
+	_ = s.cmd.Process.Kill()
+	_ = s.cmd.Wait()
+}
+
+func freePorts(t *testing.T, n int) []int {
+	t.Helper()
+	var ports []int
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+	}
+	return ports
+}
+
+// cluster is one store of three stock NATS servers.
+type cluster struct {
+	name    string
+	servers []*server
+	flag    string // for --store
+}
+
+// raise starts a cluster; leafs are the leaf ports it listens on or dials.
+func raise(t *testing.T, name string, leafs []int, listens bool) *cluster {
+	t.Helper()
+	ports := freePorts(t, 6)
+	c := &cluster{name: name}
+	var routes, remotes, hosts []string
+	for i := range 3 {
+		routes = append(routes, fmt.Sprintf("\"nats://127.0.0.1:%d\"", ports[3+i]))
+		remotes = append(remotes, fmt.Sprintf("\"nats-leaf://127.0.0.1:%d\"", leafs[i]))
+		hosts = append(hosts, fmt.Sprintf("127.0.0.1:%d", ports[i]))
+	}
+	for i := range 3 {
+		leaf := fmt.Sprintf("leafnodes { reconnect: 1, remotes: [ { urls: [%s] } ] }", strings.Join(remotes, ","))
+		if listens {
+			leaf = fmt.Sprintf("leafnodes { listen: \"127.0.0.1:%d\" }", leafs[i])
+		}
+		conf := fmt.Sprintf(`
+server_name: %s%d
+listen: "127.0.0.1:%d"
+ping_interval: "1s"
+ping_max: 2
+write_deadline: "2s"
+jetstream { store_dir: %q, domain: %s, max_mem: 32M, max_file: 150M, sync_interval: always }
+cluster { name: %s, listen: "127.0.0.1:%d", routes: [%s], ping_interval: "1s", ping_max: 2 }
+%s
+`, name, i, ports[i], t.TempDir(), name, name, ports[3+i], strings.Join(routes, ","), leaf)
+		path := filepath.Join(t.TempDir(), "nats.conf")
+		if err := os.WriteFile(path, []byte(conf), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		c.servers = append(c.servers, start(t, "nats-server", "-c", path))
+	}
+	c.flag = name + "=" + strings.Join(hosts, ",")
+	return c
+}
+
+func (c *cluster) kill() {
+	for _, s := range c.servers {
+		s.kill()
+	}
+}
+
+// tools starts one stock etcd and returns its client URL.
+func tools(t *testing.T) (*server, string) {
+	t.Helper()
+	p := freePorts(t, 2)
+	client, peer := fmt.Sprintf("http://127.0.0.1:%d", p[0]), fmt.Sprintf("http://127.0.0.1:%d", p[1])
+	return start(t, "etcd", "--name", "e", "--data-dir", t.TempDir(), "--log-level", "warn",
+		"--listen-client-urls", client, "--advertise-client-urls", client,
+		"--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", "e="+peer), client
+}
+
+// play runs a role in this process until the test ends.
+func play(t *testing.T, r role, args ...string) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- r(ctx, args, slog.New(slog.NewTextHandler(io.Discard, nil))) }()
+	t.Cleanup(func() {
+		cancel()
+		<-done
+	})
+}
+
+// address is a free one for a role to listen on.
+func address(t *testing.T) string {
+	return fmt.Sprintf("127.0.0.1:%d", freePorts(t, 1)[0])
+}
+
+// eventually fails the test when f has not become true in time.
+func eventually(t *testing.T, within time.Duration, what string, f func() bool) {
+	t.Helper()
+	for end := time.Now().Add(within); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if f() {
+			return
+		}
+	}
+	t.Fatalf("not within %s: %s", within, what)
+}
+
+// send posts message n and returns the status, 0 for none.
+func send(addr string, n int) int {
+	c := http.Client{Timeout: 2 * time.Second}
+	r, err := c.Post("http://"+addr+"/messages", "application/json", strings.NewReader(fmt.Sprintf(`{"conversation":"talk","n":%d}`, n)))
+	if err != nil {
+		return 0
+	}
+	_ = r.Body.Close()
+	return r.StatusCode
+}
+
+// fetch gets JSON; ok is false when the answer is no 200.
+func fetch(t *testing.T, url string, into any) bool {
+	t.Helper()
+	r, err := http.Get(url)
+	if err != nil {
+		return false
+	}
+	defer r.Body.Close()
+	if r.StatusCode != http.StatusOK {
+		return false
+	}
+	if err := json.NewDecoder(r.Body).Decode(into); err != nil {
+		t.Fatal(err)
+	}
+	return true
+}
