@@ -206,3 +206,13 @@ func Read(path string) (live, ended []Record, bad, err error) {
 	v := newView(c.records)
 	return v.live(), v.ended(), c.bad, nil
 }
+
+// Find returns what is known of one injection.
+func (j *Journal) Find(id fault.InjectionID) (Record, bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if r := j.view.byID[id]; r != nil {
+		return *r, true
+	}
+	return Record{}, false
+}

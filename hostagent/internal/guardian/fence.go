@@ -71,7 +71,7 @@ func killPidfd(ctx context.Context, fd *os.File) error {
 func Fence(ctx context.Context, agent ProcessID, groups []string, plugins []ProcessID) error {
 	errs := []error{agent.kill(ctx)} // first, or it would start plugins again
 	for _, dir := range groups {
-		errs = append(errs, KillGroup(ctx, dir))
+		errs = append(errs, killGroup(ctx, dir))
 	}
 	for _, p := range plugins {
 		errs = append(errs, p.kill(ctx))

@@ -1,30 +1,29 @@
 package guardian
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
-	"strings"
 	"time"
+
+	"github.com/firedrill-io/firedrill/internal/cgroup"
 )
 
-// Groups are the control groups (v2) of one agent below its own: one for its
-// plugins, so that they can be killed as one, one for its guardian. Each agent
-// process uses fresh ones: a group that was killed once kills at birth what is
-// cloned into it (seen on 6.18). Empty fields: the host gives us no groups, and
-// plugins are tracked by pid.
+// Groups are the control groups (v2) of one agent process below its own: one
+// for its plugins, so that they can be killed as one, one for its guardian.
+// Each process uses fresh ones: a group that was killed once kills at birth
+// what is cloned into it. Empty: the host gives us no groups, and plugins are
+// tracked by pid.
 type Groups struct {
 	parent   string
 	Plugins  string // absolute path
 	Guardian string
 }
-
-const groupMode = 0o755
 
 // NewGroups creates the groups of the agent called name with its state in root.
 // It returns empty Groups where the v2 hierarchy is missing or not writable.
@@ -37,7 +36,7 @@ func NewGroups(name, root string) Groups {
 	pid := strconv.Itoa(os.Getpid())
 	g := Groups{parent: parent, Plugins: filepath.Join(parent, "plugins."+pid), Guardian: filepath.Join(parent, "guardian."+pid)}
 	for _, dir := range []string{g.parent, g.Plugins, g.Guardian} {
-		if err := os.Mkdir(dir, groupMode); err != nil && !errors.Is(err, os.ErrExist) {
+		if err := cgroup.Create(dir); err != nil {
 			g.Remove()
 			return Groups{}
 		}
@@ -45,128 +44,78 @@ func NewGroups(name, root string) Groups {
 	return g
 }
 
+// ownGroup is where this process's groups may be made. The mount may show
+// another part of the hierarchy than the one it is in.
+func ownGroup() (string, error) {
+	v2, err := cgroup.V2()
+	if err != nil {
+		return "", err
+	}
+	own, err := v2.Own()
+	if err != nil {
+		return "", err
+	}
+	pids, err := cgroup.Procs(own)
+	if err == nil && !slices.Contains(pids, os.Getpid()) {
+		err = errors.New("find own group: the mount does not show it")
+	}
+	return own, err
+}
+
 // Leftover lists the plugin groups of earlier processes of this agent.
 func (g Groups) Leftover() []string {
+	return slices.DeleteFunc(g.children("plugins.*"), func(dir string) bool { return dir == g.Plugins })
+}
+
+func (g Groups) children(pattern string) []string {
 	if g.parent == "" {
 		return nil
 	}
-	found, _ := filepath.Glob(filepath.Join(g.parent, "plugins.*")) // the pattern is well-formed
-	var old []string
-	for _, dir := range found {
-		if dir != g.Plugins {
-			old = append(old, dir)
-		}
-	}
-	return old
+	found, _ := filepath.Glob(filepath.Join(g.parent, pattern)) // the pattern is well-formed
+	return found
 }
 
 // Remove removes the groups that are empty, also those that earlier processes left.
 func (g Groups) Remove() {
-	if g.parent == "" {
-		return
+	for _, dir := range append(g.children("plugins.*"), g.children("guardian.*")...) {
+		_ = cgroup.Remove(dir, 0) // EBUSY: somebody is in it
 	}
-	found, _ := filepath.Glob(filepath.Join(g.parent, "*.*"))
-	for _, dir := range found {
-		if info, err := os.Stat(dir); err == nil && info.IsDir() {
-			_ = os.Remove(dir) // EBUSY: somebody is in it
-		}
-	}
-	_ = os.Remove(g.parent)
-}
-
-// KillGroup ends everything in the group dir and waits until it is empty. A
-// group that is gone is empty.
-func KillGroup(ctx context.Context, dir string) error {
-	if err := os.WriteFile(filepath.Join(dir, "cgroup.kill"), []byte("1"), 0); err != nil {
-		if _, statErr := os.Stat(dir); errors.Is(statErr, os.ErrNotExist) {
-			return nil
-		}
-		return fmt.Errorf("kill group: %w", err)
-	}
-	for {
-		empty, err := groupEmpty(dir)
-		if empty || err != nil {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("kill group %s: still populated: %w", dir, ctx.Err())
-		case <-time.After(time.Millisecond):
-		}
+	if g.parent != "" {
+		_ = os.Remove(g.parent)
 	}
 }
 
-func groupEmpty(dir string) (bool, error) {
-	b, err := os.ReadFile(filepath.Join(dir, "cgroup.events"))
-	if errors.Is(err, os.ErrNotExist) {
-		return true, nil
+// killGroup ends everything in the group dir and waits until it is empty.
+func killGroup(ctx context.Context, dir string) error {
+	if err := cgroup.Kill(dir); err != nil {
+		return err
 	}
-	if err != nil {
-		return false, fmt.Errorf("read whether group is empty: %w", err)
+	limit := fenceTimeout
+	if end, ok := ctx.Deadline(); ok {
+		limit = time.Until(end)
 	}
-	return strings.Contains(string(b), "populated 0"), nil
+	return cgroup.WaitEmpty(dir, limit)
 }
 
 func enterGroup(dir string) error {
 	if dir == "" {
 		return nil
 	}
-	if err := os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte("0"), 0); err != nil {
-		return fmt.Errorf("enter group: %w", err)
-	}
-	return nil
+	return cgroup.Enter(dir)
 }
 
-// ownGroup finds this process's folder in the v2 hierarchy: its path in
-// /proc/self/cgroup, below a cgroup2 mount of /proc/self/mountinfo.
-func ownGroup() (string, error) {
-	path, err := ownGroupPath()
-	if err != nil {
-		return "", err
+// leaveGroup goes back to the agent's group and removes what this agent process
+// had, as its guardian is the last one that can.
+func leaveGroup(dir string, plugins []string) {
+	if dir == "" {
+		return
 	}
-	f, err := os.Open("/proc/self/mountinfo")
-	if err != nil {
-		return "", fmt.Errorf("find group: %w", err)
+	parent := filepath.Dir(dir)
+	if cgroup.Enter(filepath.Dir(parent)) != nil {
+		return
 	}
-	defer f.Close()
-	for s := bufio.NewScanner(f); s.Scan(); {
-		fields := strings.Fields(s.Text())
-		sep := len(fields) - 3
-		if len(fields) < 10 || fields[sep] != "cgroup2" {
-			continue
-		}
-		root, mount := fields[3], fields[4]
-		rel, below := strings.CutPrefix(path, strings.TrimSuffix(root, "/"))
-		if dir := filepath.Join(mount, rel); below && holdsSelf(dir) {
-			return dir, nil
-		}
+	for _, d := range append(plugins, dir) {
+		_ = cgroup.Remove(d, 0)
 	}
-	return "", errors.New("find group: no mount of the v2 hierarchy shows it")
-}
-
-func ownGroupPath() (string, error) {
-	b, err := os.ReadFile("/proc/self/cgroup")
-	if err != nil {
-		return "", fmt.Errorf("find group: %w", err)
-	}
-	for line := range strings.Lines(string(b)) {
-		if path, ok := strings.CutPrefix(strings.TrimSpace(line), "0::"); ok {
-			return path, nil
-		}
-	}
-	return "", errors.New("find group: no v2 hierarchy")
-}
-
-func holdsSelf(dir string) bool {
-	b, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
-	if err != nil {
-		return false
-	}
-	self := strconv.Itoa(os.Getpid())
-	for line := range strings.Lines(string(b)) {
-		if strings.TrimSpace(line) == self {
-			return true
-		}
-	}
-	return false
+	_ = os.Remove(parent)
 }

@@ -62,6 +62,7 @@ func Run(ctx context.Context, c Config) error {
 	if err := enterGroup(c.Group); err != nil {
 		c.Logger.Warn("guard", "error", err)
 	}
+	defer leaveGroup(c.Group, c.Plugins)
 	harden()
 	reason := "agent died"
 	if pidfd != nil {
@@ -79,7 +80,11 @@ func takeOver(ctx context.Context, c Config, reason string) error {
 	fenceCtx, cancel := context.WithTimeout(ctx, fenceTimeout)
 	defer cancel()
 	// Without the lock nothing is reverted; with it, the fence held well enough.
-	if err := Fence(fenceCtx, c.Agent, c.Plugins, nil); err != nil {
+	state, err := ReadState(c.Root, c.BootID)
+	if err != nil {
+		c.Logger.Error("guardian", "error", err)
+	}
+	if err := Fence(fenceCtx, c.Agent, c.Plugins, state.Plugins); err != nil {
 		c.Logger.Error("guardian", "error", err)
 	}
 	lockCtx, cancel := context.WithTimeout(ctx, lockTimeout)
