@@ -1,0 +1,86 @@
+// Package digesttest fails a test binary that leaves something on the machine.
+//
+//	func TestMain(m *testing.M) { lab.Main(); os.Exit(digesttest.Run(m)) }
+//
+// Labs of other test binaries and other people may run at the same time; what
+// is theirs does not count. Ours is every lab whose owner descends from this
+// process, and every lab whose owner is gone.
+package digesttest
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/firedrill-io/firedrill/internal/digest"
+	"github.com/firedrill-io/firedrill/internal/need"
+)
+
+// settleTime is how long the kernel may take to let go of what tests released.
+const settleTime = 15 * time.Second
+
+// settleStep is the pause between two looks.
+const settleStep = 200 * time.Millisecond
+
+// Run runs the tests and compares digest.Machine before and after. It returns
+// the exit code: 1 if something is left, whatever the tests said. Without root
+// nothing can be left, nor listed: then it only runs the tests.
+func Run(m *testing.M) int {
+	if !need.Met(need.Root) {
+		return m.Run()
+	}
+	before, err := digest.Machine()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "list the machine before the tests:", err)
+		return 1
+	}
+	others := watchOthers()
+	code := m.Run()
+	ctx, cancel := context.WithTimeout(context.Background(), settleTime)
+	defer cancel()
+	diff, err := settled(ctx, before, others)
+	others.stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "list the machine after the tests:", err)
+		return 1
+	}
+	if len(diff) > 0 {
+		fmt.Fprintf(os.Stderr, "FAIL: the machine is not as it was found:\n%s\n", strings.Join(diff, "\n"))
+		return 1
+	}
+	return code
+}
+
+// settled looks until nothing of ours differs.
+func settled(ctx context.Context, before digest.Digest, others *others) ([]string, error) {
+	for {
+		others.look()
+		after, err := digest.Machine()
+		if err != nil {
+			return nil, err
+		}
+		others.look()
+		diff := others.without(digest.Diff(before, after))
+		if len(diff) == 0 {
+			return nil, nil
+		}
+		select {
+		case <-ctx.Done():
+			return diff, nil
+		case <-time.After(settleStep):
+		}
+	}
+}
+
+// markEnv is inherited by everything these tests start.
+const markEnv = "FIREDRILL_DIGEST_OF"
+
+func mark() string {
+	value := strconv.Itoa(os.Getpid()) + "-" + strconv.FormatInt(time.Now().UnixNano(), 36)
+	_ = os.Setenv(markEnv, value) // only an empty name or a NUL fails
+	return value
+}

@@ -1,0 +1,124 @@
+package digesttest
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/firedrill-io/firedrill/internal/proc"
+)
+
+// labs is where labs keep their state, one folder each.
+const labs = "/run/firedrill/labs"
+
+// others knows the marks of labs that are not ours and live, or lived while the
+// tests ran.
+type others struct {
+	mark string
+	halt chan struct{}
+	done chan struct{}
+
+	mu    sync.Mutex
+	marks map[string]bool
+}
+
+// watchOthers looks again and again until stop, because somebody else's lab may
+// come and go between our beginning and our end.
+func watchOthers() *others {
+	o := &others{mark: mark(), halt: make(chan struct{}), done: make(chan struct{}), marks: map[string]bool{}}
+	o.look()
+	go func() {
+		defer close(o.done)
+		for {
+			select {
+			case <-o.halt:
+				return
+			case <-time.After(settleStep):
+				o.look()
+			}
+		}
+	}()
+	return o
+}
+
+func (o *others) stop() {
+	close(o.halt)
+	<-o.done
+}
+
+// look notes the labs of others that are there now.
+func (o *others) look() {
+	found, _ := filepath.Glob(filepath.Join(labs, "*", "lab.json"))
+	for _, path := range found {
+		var state struct {
+			ID    string `json:"id"`
+			Owner struct {
+				PID   int    `json:"pid"`
+				Start uint64 `json:"start"`
+			} `json:"owner"`
+		}
+		b, err := os.ReadFile(path)
+		if err != nil || json.Unmarshal(b, &state) != nil || state.ID == "" {
+			continue
+		}
+		owner := state.Owner
+		if owner.PID == os.Getpid() || !proc.Alive(owner.PID, owner.Start) || o.ours(owner.PID) {
+			continue
+		}
+		o.mu.Lock()
+		o.marks[state.ID] = true
+		o.mu.Unlock()
+	}
+}
+
+// ours says whether pid descends from this process: it inherited our mark.
+func (o *others) ours(pid int) bool {
+	env, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "environ"))
+	return err == nil && strings.Contains(string(env), markEnv+"="+o.mark)
+}
+
+// without drops the lines about others.
+func (o *others) without(diff []string) []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.DeleteFunc(diff, func(line string) bool {
+		for id := range o.marks {
+			if strings.Contains(line, id) {
+				return true
+			}
+		}
+		name, isNamespace := strings.CutPrefix(line[2:], "namespace ")
+		if !isNamespace {
+			return false
+		}
+		name, _, _ = strings.Cut(name, " ")
+		// What was there before and has ended was not ours either.
+		return strings.HasPrefix(line, "- ") || o.heldByOthers(name)
+	})
+}
+
+// heldByOthers says whether somebody is in the namespace, or has it open, and
+// none of them is ours: a test of somebody else that runs without a lab.
+func (o *others) heldByOthers(name string) bool {
+	kind, _, _ := strings.Cut(name, ":")
+	held := false
+	for _, pattern := range []string{"ns/" + kind, "task/*/ns/" + kind, "fd/*"} {
+		links, _ := filepath.Glob(filepath.Join("/proc", "[0-9]*", pattern))
+		for _, link := range links {
+			if text, err := os.Readlink(link); err != nil || text != name {
+				continue
+			}
+			pid, _ := strconv.Atoi(strings.Split(link, "/")[2])
+			if pid == os.Getpid() || o.ours(pid) {
+				return false
+			}
+			held = true
+		}
+	}
+	return held
+}
