@@ -27,12 +27,16 @@ const StartTimeout = 10 * time.Second
 // frozen v1 group does not die before it is thawed.
 const killWait = 2 * time.Second
 
+// maxDir is the longest Config.Dir: the path of a unix socket has at most 107
+// bytes (unix(7)), of which go-plugin takes up to 38 below the folder.
+const maxDir = 107 - 38
+
 // Config says which plugin to start and how.
 type Config struct {
 	Kind   fault.Kind
 	Path   string   // of the executable, absolute
 	Args   []string // without argv[0]
-	Dir    string   // existing folder that only root enters: sockets and logs of plugins
+	Dir    string   // existing folder that only root enters, for sockets; at most 69 bytes long
 	Lock   string   // path of the lock file, given to the plugin as FIREDRILL_LOCK
 	Cgroup string   // folder of the control group the plugin is moved into; empty: the agent's own
 	Env    []string // added to the plugin's environment, which is empty otherwise
@@ -54,6 +58,9 @@ var _ fault.Driver = (*Plugin)(nil)
 
 // Launch starts a plugin and waits until it answers. The caller must Kill it.
 func Launch(ctx context.Context, c Config) (*Plugin, error) {
+	if len(c.Dir) > maxDir {
+		return nil, fmt.Errorf("launch plugin %s: folder %s is too long for unix sockets; use one of at most %d bytes", c.Kind, c.Dir, maxDir)
+	}
 	ctx, cancel := context.WithTimeout(ctx, StartTimeout)
 	defer cancel()
 	r := newRunner(c)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -27,6 +28,10 @@ func TestMain(m *testing.M) {
 	if os.Getenv(fault.Handshake.MagicCookieKey) != "" {
 		fault.Serve(fault.NewDriver(note{}))
 		return
+	}
+	if len(os.Args) > 1 && os.Args[1] == agentRole {
+		fmt.Fprintln(os.Stderr, runAgent(os.Args[2:]))
+		os.Exit(1)
 	}
 	os.Exit(m.Run())
 }
@@ -69,9 +74,20 @@ func (note) Revert(_ context.Context, _ fault.Target, p noteParams) error {
 	return nil
 }
 
+// shortDir is for sockets, whose paths are short: t.TempDir carries the test's name.
+func shortDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
 func launch(t *testing.T, log *slog.Logger) *pluginhost.Plugin {
 	t.Helper()
-	p, err := pluginhost.Launch(t.Context(), pluginhost.Config{Kind: "note", Path: "/proc/self/exe", Dir: t.TempDir(), Logger: log})
+	p, err := pluginhost.Launch(t.Context(), pluginhost.Config{Kind: "note", Path: "/proc/self/exe", Dir: shortDir(t), Logger: log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,16 +193,23 @@ func TestStoppedPluginIsFoundInTime(t *testing.T) {
 
 func TestLaunchOfWhatIsNoPlugin(t *testing.T) {
 	for path, args := range map[string][]string{"/bin/false": nil, "/nonexistent": nil} {
-		if _, err := pluginhost.Launch(t.Context(), pluginhost.Config{Kind: "x", Path: path, Args: args, Dir: t.TempDir()}); err == nil {
+		if _, err := pluginhost.Launch(t.Context(), pluginhost.Config{Kind: "x", Path: path, Args: args, Dir: shortDir(t)}); err == nil {
 			t.Errorf("launched %s", path)
 		}
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	start := time.Now()
-	_, err := pluginhost.Launch(ctx, pluginhost.Config{Kind: "x", Path: "/bin/sleep", Args: []string{"60"}, Dir: t.TempDir()})
+	_, err := pluginhost.Launch(ctx, pluginhost.Config{Kind: "x", Path: "/bin/sleep", Args: []string{"60"}, Dir: shortDir(t)})
 	if err == nil || time.Since(start) > 2*time.Second {
 		t.Errorf("launch of a silent program: %v after %v", err, time.Since(start))
+	}
+}
+
+func TestFolderTooLongForSockets(t *testing.T) {
+	_, err := pluginhost.Launch(t.Context(), pluginhost.Config{Kind: "note", Path: "/proc/self/exe", Dir: "/" + strings.Repeat("x", 100)})
+	if err == nil || !strings.Contains(err.Error(), "at most") {
+		t.Errorf("launch: %v", err)
 	}
 }
 
@@ -208,7 +231,7 @@ func TestSweepRemovesSocketsOnly(t *testing.T) {
 
 func TestNothingIsLeftAfterKill(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
-	dir := t.TempDir()
+	dir := shortDir(t)
 	p, err := pluginhost.Launch(t.Context(), pluginhost.Config{Kind: "note", Path: "/proc/self/exe", Dir: dir})
 	if err != nil {
 		t.Fatal(err)
