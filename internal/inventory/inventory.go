@@ -7,11 +7,11 @@ import "github.com/firedrill-io/firedrill/experiments"
 
 // Inventory is one file.
 type Inventory struct {
-	Name      string              `json:"inventory"`
+	Name      string              `json:"inventory" jsonschema:"pattern=^[a-z0-9]([a-z0-9-]*[a-z0-9])?$,title=a name of small letters and digits and -,example=as-it-was"`
 	Variables map[string]Variable `json:"variables,omitempty"`
-	Sites     []Site              `json:"sites"`
-	Power     []PowerSource       `json:"power"`
-	Hosts     []Host              `json:"hosts"`
+	Sites     []Site              `json:"sites" jsonschema:"minItems=1"`
+	Power     []PowerSource       `json:"power,omitempty"`
+	Hosts     []Host              `json:"hosts" jsonschema:"minItems=1"`
 	Links     []Link              `json:"links,omitempty"`
 	Services  []Service           `json:"services,omitempty"`
 	Runbook   []Step              `json:"runbook,omitempty"`
@@ -21,24 +21,26 @@ type Inventory struct {
 // service arguments and files.
 type Variable struct {
 	Default string `json:"default"`
+	// Value is what the variable is in this run; Parse sets it.
+	Value string `json:"-"`
 }
 
 // Site is a data centre, with its racks. A lab has one site named internet for
 // the clients; it is never a target.
 type Site struct {
-	Name  string `json:"name"`
+	Name  string `json:"name" jsonschema:"pattern=^[a-z0-9]([a-z0-9-]*[a-z0-9])?$,title=a name of small letters and digits and -,example=p1"`
 	Rooms []Room `json:"rooms,omitempty"`
 	Racks []Rack `json:"racks,omitempty"`
 }
 
 // Room is a fire compartment of a site.
 type Room struct {
-	Name string `json:"name"`
+	Name string `json:"name" jsonschema:"pattern=^[a-z0-9]([a-z0-9-]*[a-z0-9])?$,title=a name of small letters and digits and -,example=p1"`
 }
 
 // Rack holds hosts behind one top-of-rack switch.
 type Rack struct {
-	Name string `json:"name"`
+	Name string `json:"name" jsonschema:"pattern=^[a-z0-9]([a-z0-9-]*[a-z0-9])?$,title=a name of small letters and digits and -,example=p1"`
 	Room string `json:"room,omitempty"`
 	// Feeds power the rack's switch (ToR). None: the switch never goes dark.
 	Feeds []string `json:"feeds,omitempty"`
@@ -56,18 +58,18 @@ const (
 
 // PowerSource is dead when it is off itself or when all it hangs from is dead.
 type PowerSource struct {
-	Name string    `json:"name"`
-	Kind PowerKind `json:"kind"`
+	Name string    `json:"name" jsonschema:"pattern=^[a-z0-9]([a-z0-9-]*[a-z0-9])?$,title=a name of small letters and digits and -,example=p1"`
+	Kind PowerKind `json:"kind" jsonschema:"enum=utility,enum=ups,enum=feed"`
 	Site string    `json:"site"`
 	From []string  `json:"from,omitempty"`
 }
 
 // Host is one machine. It is dark when all its feeds are dead.
 type Host struct {
-	Name    string            `json:"name"`
+	Name    string            `json:"name" jsonschema:"pattern=^[a-z0-9]([a-z0-9-]*[a-z0-9])?$,title=a name of small letters and digits and -,example=p1"`
 	Site    string            `json:"site"`
 	Rack    string            `json:"rack"`
-	Feeds   []string          `json:"feeds"` // names of power sources of any kind
+	Feeds   []string          `json:"feeds,omitempty"` // names of power sources of any kind
 	Roles   []string          `json:"roles,omitempty"`
 	Labels  map[string]string `json:"labels,omitempty"`
 	Address string            `json:"address,omitempty"` // lab: 10.77.<site>.<n> if empty; sites and hosts count from 1 in file order
@@ -75,14 +77,14 @@ type Host struct {
 
 // Link joins two sites; in the lab every two sites without a link are joined through the core.
 type Link struct {
-	Between []string `json:"between"`
+	Between []string `json:"between" jsonschema:"minItems=2,maxItems=2"`
 }
 
 // Service is a program the lab runs on hosts.
 type Service struct {
-	Name string `json:"name"`
+	Name string `json:"name" jsonschema:"pattern=^[a-z0-9]([a-z0-9-]*[a-z0-9])?$,title=a name of small letters and digits and -,example=p1"`
 	// Exec is a bare name, looked up in the services folder and nowhere else.
-	Exec string   `json:"exec"`
+	Exec string   `json:"exec" jsonschema:"pattern=^[A-Za-z0-9][A-Za-z0-9._-]*$,title=a bare name without folders,example=superapp"`
 	Args []string `json:"args,omitempty"`
 	// Files are written before the service starts; a file that exists with other content is replaced.
 	Files []File `json:"files,omitempty"`
@@ -94,16 +96,16 @@ type Service struct {
 // File is written into a host. In Content, as in Args, ${host}, ${ip}, ${site},
 // ${ip.HOST} and the file's variables are replaced.
 type File struct {
-	Path    string `json:"path"`
+	Path    string `json:"path" jsonschema:"pattern=^/,title=an absolute path,example=/data/app.conf"`
 	Content string `json:"content"`
 }
 
 // Step is a runbook step: what a person does by hand at a host's console. The
 // experiment names the step; what it runs stands here.
 type Step struct {
-	Name string   `json:"step"`
+	Name string   `json:"step" jsonschema:"pattern=^[a-z0-9]([a-z0-9-]*[a-z0-9])?$,title=a name of small letters and digits and -,example=promote-standby"`
 	Host string   `json:"host"`
-	Exec string   `json:"exec"`
+	Exec string   `json:"exec" jsonschema:"pattern=^[A-Za-z0-9][A-Za-z0-9._-]*$,title=a bare name without folders,example=superapp"`
 	Args []string `json:"args,omitempty"`
 }
 

@@ -1,0 +1,19 @@
+package inventory
+
+import (
+	_ "embed"
+	"slices"
+
+	"github.com/firedrill-io/firedrill/experiments"
+	"github.com/firedrill-io/firedrill/experiments/strict"
+)
+
+// schema is generated from the types.
+//
+//go:embed schema.json
+var schema []byte
+
+// Schema returns the JSON Schema of inventories and lab files.
+func Schema() []byte { return slices.Clone(schema) }
+
+func compile() (*strict.Schema, error) { return strict.Compile(schema, experiments.Formats()) }
