@@ -40,6 +40,7 @@ type drive struct {
 	changed bool // a fire was sent
 	results map[fault.InjectionID]*injectionResult
 	steps   []stepResult
+	doubts  []string // why nothing of the layout can be judged
 }
 
 // errNotArmed ends a drive whose first round could not be armed: nothing has
@@ -51,10 +52,7 @@ var errNotArmed = errors.New("refused before the first change")
 // the context's error when it was interrupted; in the last two cases the caller
 // must revert all.
 func (d *drive) run(ctx context.Context) error {
-	d.results = map[fault.InjectionID]*injectionResult{}
-	for _, i := range d.plan.Injections {
-		d.results[i.ID] = &injectionResult{}
-	}
+	d.reset()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var parts sync.WaitGroup
@@ -82,6 +80,25 @@ func (d *drive) run(ctx context.Context) error {
 	stopRenewing()
 	<-renewed
 	return context.Cause(ctx)
+}
+
+// reset forgets all results; it must come before anything else of a drive.
+func (d *drive) reset() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.results = map[fault.InjectionID]*injectionResult{}
+	for _, i := range d.plan.Injections {
+		d.results[i.ID] = &injectionResult{}
+	}
+}
+
+// begun says whether any agent may hold an injection of this plan.
+func (d *drive) begun() bool { return !d.t0.IsZero() }
+
+func (d *drive) doubt(why string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.doubts = append(d.doubts, why)
 }
 
 // until waits for an instant from T0; it returns false when ctx ended first.

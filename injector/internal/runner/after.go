@@ -1,0 +1,165 @@
+package runner
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/firedrill-io/firedrill/experiments"
+	"github.com/firedrill-io/firedrill/injector/internal/clients"
+	"github.com/firedrill-io/firedrill/injector/internal/ledger"
+	"github.com/firedrill-io/firedrill/injector/internal/report"
+	"github.com/firedrill-io/firedrill/internal/control"
+	"github.com/firedrill-io/firedrill/internal/evidence"
+	"github.com/firedrill-io/firedrill/plugins/fault"
+)
+
+// takeEvidence records what the agents send until the caller is closed.
+func (r *layoutRun) takeEvidence() {
+	defer close(r.evidence)
+	for s := range r.caller.Events() {
+		e := s.Event
+		e.Agent = s.Agent
+		if e.Type == evidence.AppliedFault {
+			var applied fault.Applied
+			if json.Unmarshal(e.Data, &applied) == nil {
+				r.drive.set(fault.InjectionID(e.Injection), func(r *injectionResult) { r.applied = &applied })
+			}
+		}
+		serious := e.Type == evidence.TookOver || e.Type == evidence.Stuck || e.Type == evidence.LeaseExpired
+		if serious && e.Message == "" {
+			e.Message = fmt.Sprintf("%s: %s %s", e.Agent, e.Type, e.Injection)
+		}
+		r.rec.record(e, serious)
+		if e.Type == evidence.TookOver || e.Type == evidence.LeaseExpired {
+			r.drive.doubt(fmt.Sprintf("%s on %s", e.Type, e.Agent))
+		}
+	}
+}
+
+// changed is called when a probe goes dark or comes back.
+func (r *layoutRun) changed(c clients.Change) {
+	e := evidence.Event{Source: evidence.FromClients, Boot: c.At, Wall: time.Now().Add(time.Duration(c.At - bootTime()))}
+	if c.Dark {
+		e.Type, e.Message = evidence.OutageBegan, fmt.Sprintf("%s is down (%s)", c.Probe, c.Class)
+	} else {
+		e.Type, e.Message = evidence.OutageEnded, fmt.Sprintf("%s is back after %s", c.Probe, report.Wall(c.For))
+	}
+	r.rec.event(e)
+}
+
+// audit ends the writes and compares what was promised with what the disks hold.
+func (r *layoutRun) audit(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, auditLimit)
+	defer cancel()
+	config, err := clients.NewConfig(r.exp, r.expand)
+	if err == nil {
+		err = r.collector.StopLedgers(ctx)
+	}
+	if err != nil {
+		r.doubts = append(r.doubts, "the ledgers could not be ended: "+err.Error())
+		return
+	}
+	for _, spec := range config.Ledgers {
+		read := config.Reads[spec.Name]
+		sites := map[string]ledger.Copy{}
+		for site, urls := range read.Sites {
+			sites[site] = r.readBack(ctx, urls)
+		}
+		a := ledger.NewAudit(spec.Name, r.collector.Writes(spec.Name), r.readBack(ctx, read.Active), sites)
+		r.audits = append(r.audits, a)
+		r.rec.say(evidence.Note, "ledger %s: %d acknowledged, %d missing, %d elsewhere, %d lost, %d duplicated, %d unknown",
+			a.Name, a.Acknowledged, a.Missing, a.Elsewhere, a.Lost, a.Duplicated, a.Unknown)
+	}
+	if err := r.collector.Stop(ctx); err != nil {
+		r.doubts = append(r.doubts, "the clients could not be stopped: "+err.Error())
+	}
+}
+
+func (r *layoutRun) expand(text string) (string, error) {
+	host, _ := clientsHost(r.inv)
+	return r.inv.Expand(text, host)
+}
+
+func (r *layoutRun) readBack(ctx context.Context, urls []string) ledger.Copy {
+	body, err := r.collector.Fetch(ctx, urls)
+	if err != nil {
+		return ledger.Copy{Error: err.Error()}
+	}
+	var c ledger.Copy
+	if err := json.Unmarshal(body, &c.Numbers); err != nil {
+		return ledger.Copy{Error: fmt.Sprintf("read back: %v", err)}
+	}
+	return c
+}
+
+// revertAll makes sure that no injection is left, whatever ended the run.
+func (r *layoutRun) revertAll(ctx context.Context) {
+	if r.drive == nil || !r.drive.begun() {
+		return
+	}
+	live := r.drive.stillLive()
+	if r.outcome == report.Completed && len(live) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, haltLimit)
+	defer cancel()
+	failed := r.drive.haltAll(ctx, r.fleet.names)
+	// An agent inside a host that just got its power back reverts at its start.
+	for len(failed) > 0 && sleep(ctx, time.Second) {
+		failed = r.drive.haltAll(ctx, slices.Sorted(maps.Keys(failed)))
+	}
+	if len(failed) > 0 {
+		r.residue = append(r.residue, fmt.Sprintf("not confirmed as reverted: agents %s", strings.Join(slices.Sorted(maps.Keys(failed)), " ")))
+		r.rec.say(evidence.Residue, "not reverted: %s", strings.Join(slices.Sorted(maps.Keys(failed)), " "))
+		return
+	}
+	r.rec.say(evidence.Reverted, "everything reverted on %d hosts", len(r.fleet.hosts))
+}
+
+// lower stops clients and evidence and takes the ground down.
+func (r *layoutRun) lower(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, downLimit)
+	defer cancel()
+	if r.collector != nil {
+		_ = r.collector.Close()
+	}
+	if r.caller != nil {
+		for agent, n := range r.caller.Missing() {
+			r.doubts = append(r.doubts, fmt.Sprintf("%d pieces of evidence of agent %s are missing", n, agent))
+		}
+		r.caller.Close()
+		<-r.evidence
+	}
+	if r.ground == nil {
+		return
+	}
+	residue, err := r.ground.Down(ctx)
+	if err != nil {
+		residue = append(residue, err.Error())
+	}
+	r.residue = append(r.residue, residue...)
+	if len(residue) > 0 {
+		r.rec.say(evidence.Residue, "left on this machine: %s", strings.Join(residue, "; "))
+	} else if r.o.Lab {
+		r.rec.say(evidence.LabDown, "data centre taken down, nothing left of it")
+	}
+}
+
+// hostDigest is what a host consisted of, or why that is not known.
+type hostDigest struct {
+	reply control.DigestReply
+	err   error
+}
+
+func tolerances(hs []experiments.Hypothesis) string {
+	var out []string
+	for _, h := range hs {
+		out = append(out, fmt.Sprintf("%s %s over %s", h.Probe, h.Tolerance.Availability, h.Tolerance.Over))
+	}
+	return strings.Join(out, ", ")
+}

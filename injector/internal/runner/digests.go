@@ -1,0 +1,80 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/firedrill-io/firedrill/internal/control"
+	"github.com/firedrill-io/firedrill/internal/digest"
+	"github.com/firedrill-io/firedrill/internal/evidence"
+)
+
+// digestLimit is how long hosts may take to look again as they did: things that
+// were reverted may still be on their way out.
+const digestLimit = 10 * time.Second
+
+// digests asks every host's own agent what the host consists of.
+func (r *layoutRun) digests(ctx context.Context) map[string]hostDigest {
+	out := map[string]hostDigest{}
+	var mu sync.Mutex
+	control.Each(r.fleet.hosts, func(host string) error {
+		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+		defer cancel()
+		var d hostDigest
+		d.err = r.caller.Call(ctx, host, control.VerbDigest, control.DigestRequest{}, &d.reply)
+		mu.Lock()
+		defer mu.Unlock()
+		out[host] = d
+		return d.err
+	})
+	return out
+}
+
+// compareDigests waits until all hosts look as they did before the first stage,
+// and files what does not: as residue in the lab, where nobody else changes
+// anything; elsewhere as residue what carries our mark and as foreign the rest.
+func (r *layoutRun) compareDigests(ctx context.Context) {
+	deadline := time.Now().Add(digestLimit)
+	diff := r.diffDigests(ctx)
+	for len(diff) > 0 && time.Now().Before(deadline) && sleep(ctx, 500*time.Millisecond) {
+		diff = r.diffDigests(ctx)
+	}
+	for _, host := range slices.Sorted(maps.Keys(diff)) {
+		for _, line := range diff[host] {
+			text := host + ": " + line
+			if r.o.Lab || strings.Contains(line, "firedrill") {
+				r.residue = append(r.residue, text)
+				r.rec.say(evidence.Residue, "residue on %s", text)
+			} else {
+				r.foreign = append(r.foreign, text)
+				r.rec.say(evidence.Foreign, "changed by others on %s", text)
+			}
+		}
+	}
+	if len(diff) == 0 {
+		r.rec.say(evidence.HostDigest, "%d hosts are as they were found", len(r.before))
+	}
+}
+
+func (r *layoutRun) diffDigests(ctx context.Context) map[string][]string {
+	out := map[string][]string{}
+	for host, now := range r.digests(ctx) {
+		was := r.before[host]
+		switch {
+		case was.err != nil:
+			out[host] = []string{fmt.Sprintf("not known how it was before: %v", was.err)}
+		case now.err != nil:
+			out[host] = []string{fmt.Sprintf("not known how it is now: %v", now.err)}
+		default:
+			if d := digest.Diff(digest.Digest{Lines: was.reply.Lines}, digest.Digest{Lines: now.reply.Lines}); len(d) > 0 {
+				out[host] = d
+			}
+		}
+	}
+	return out
+}

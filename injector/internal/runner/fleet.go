@@ -1,0 +1,135 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/firedrill-io/firedrill/injector/internal/plan"
+	"github.com/firedrill-io/firedrill/internal/control"
+	"github.com/firedrill-io/firedrill/internal/inventory"
+	"github.com/firedrill-io/firedrill/internal/lab"
+)
+
+// agentsLimit is how long the agents may take to be reachable.
+const agentsLimit = 30 * time.Second
+
+// fleet is the agents of one layout and what they said of themselves.
+type fleet struct {
+	agents Agents
+	racks  map[string]string // host -> rack
+	names  []string          // of all agents the plan needs, sorted
+	hosts  []string          // that have an agent inside
+
+	mu     sync.Mutex
+	status map[string]control.StatusReply
+}
+
+func newFleet(agents Agents, inv *inventory.Inventory, p *plan.Plan) *fleet {
+	f := &fleet{agents: agents, racks: map[string]string{}, status: map[string]control.StatusReply{}}
+	for _, h := range inv.Hosts {
+		if h.Site == lab.Internet {
+			continue
+		}
+		f.racks[h.Name] = h.Rack
+		f.hosts = append(f.hosts, h.Name)
+	}
+	f.names = slices.Clone(f.hosts)
+	for _, i := range p.Injections {
+		f.names = append(f.names, f.route(i))
+	}
+	slices.Sort(f.names)
+	f.names = slices.Compact(f.names)
+	return f
+}
+
+// route is the agent that carries an injection: the one inside the host, or the
+// one beside its rack.
+func (f *fleet) route(i plan.Injection) string {
+	if i.OutOfBand {
+		return "oob-" + f.racks[i.Host]
+	}
+	return i.Host
+}
+
+// await asks every agent for its status until all have answered.
+func (f *fleet) await(ctx context.Context, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	for {
+		missing := f.ask(ctx)
+		if len(missing) == 0 {
+			return nil
+		}
+		if !sleep(ctx, 300*time.Millisecond) {
+			return refuse("agents not reachable within %s: %s; check that they run and dial this broker", limit, strings.Join(missing, " "))
+		}
+	}
+}
+
+// ask asks those that have not answered yet and returns who still has not.
+func (f *fleet) ask(ctx context.Context) []string {
+	waiting := slices.DeleteFunc(slices.Clone(f.names), func(n string) bool { _, ok := f.of(n); return ok })
+	var missing []string
+	for agent, err := range control.Each(waiting, func(agent string) error {
+		ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+		defer cancel()
+		var s control.StatusReply
+		if err := f.agents.Call(ctx, agent, control.VerbStatus, nil, &s); err != nil {
+			return err
+		}
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.status[agent] = s
+		return nil
+	}) {
+		if err != nil {
+			missing = append(missing, agent)
+		}
+	}
+	slices.Sort(missing)
+	return missing
+}
+
+func (f *fleet) of(agent string) (control.StatusReply, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s, ok := f.status[agent]
+	return s, ok
+}
+
+// able refuses a plan whose agents can't do what it asks of them.
+func (f *fleet) able(p *plan.Plan) error {
+	for _, i := range p.Injections {
+		s, _ := f.of(f.route(i))
+		if why, missing := s.Missing[i.Kind]; missing {
+			return refuse("agent %s cannot do %s: %s", f.route(i), i.Kind, why)
+		}
+		if !slices.Contains(s.Kinds, i.Kind) {
+			return refuse("agent %s does not have the fault %s", f.route(i), i.Kind)
+		}
+	}
+	return nil
+}
+
+// doubts asks the agents after the run which of them died with live injections.
+func (f *fleet) doubts(ctx context.Context) []string {
+	f.mu.Lock()
+	clear(f.status)
+	f.mu.Unlock()
+	_ = f.await(ctx, 5*time.Second)
+	var out []string
+	for _, name := range f.names {
+		s, ok := f.of(name)
+		switch {
+		case !ok:
+			out = append(out, fmt.Sprintf("agent %s does not answer after the run", name))
+		case s.TookOver:
+			out = append(out, fmt.Sprintf("agent %s died with live injections; its guardian took over", name))
+		}
+	}
+	return out
+}

@@ -1,0 +1,167 @@
+package runner
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/firedrill-io/firedrill/injector/internal/judge"
+	"github.com/firedrill-io/firedrill/injector/internal/plan"
+	"github.com/firedrill-io/firedrill/injector/internal/report"
+	"github.com/firedrill-io/firedrill/plugins/fault"
+)
+
+// result has the layout judged. A layout that was refused has no verdict.
+func (r *layoutRun) result() report.Layout {
+	in := judge.Input{
+		Plan: r.plan, Experiment: r.exp, Inventory: r.inv, Predict: r.predict, T0: r.t0Boot,
+		Audits: r.audits, After: r.after, Residue: r.residue, Foreign: r.foreign,
+		Findings: findings(r.dir), Doubts: r.doubts, Outcome: r.outcome,
+	}
+	if r.collector != nil && r.t0Boot != 0 {
+		in.Samples, in.Late = r.collector.Samples(), r.collector.Late()
+	}
+	for _, i := range r.plan.Injections {
+		in.Reverted = max(in.Reverted, i.End)
+	}
+	if r.drive != nil {
+		in.Doubts = append(in.Doubts, r.drive.doubts...)
+		in.Faults, in.Steps, in.Gates = r.drive.faults(), r.drive.replayed(), r.drive.gates()
+	}
+	out := judge.Layout(in)
+	if r.reason != "" {
+		out.Reasons = append([]string{r.reason}, out.Reasons...)
+	}
+	if r.outcome == report.RefusedRun || r.outcome == report.FailedRun {
+		out.Verdict, out.Predicted.Match = "", false
+	}
+	return out
+}
+
+func headline(l report.Layout) string {
+	text := string(l.Outcome)
+	if l.Verdict != "" {
+		text = string(l.Verdict)
+	}
+	if len(l.Failed) > 0 {
+		text += " (" + strings.Join(l.Failed, ", ") + ")"
+	}
+	if l.Predicted.Verdict != "" && l.Verdict != "" {
+		if l.Predicted.Match {
+			text += ", as predicted"
+		} else {
+			text += fmt.Sprintf(", predicted was %s %s", l.Predicted.Verdict, strings.Join(l.Predicted.Failed, ", "))
+		}
+	}
+	if len(l.Reasons) > 0 {
+		text += ": " + strings.Join(l.Reasons, "; ")
+	}
+	return text
+}
+
+// faults is what became of every injection, in the plan's order.
+func (d *drive) faults() []report.Fault {
+	first := d.firstEffects()
+	var out []report.Fault
+	for _, i := range d.plan.Injections {
+		d.set(i.ID, func(r *injectionResult) { out = append(out, reportFault(i, r, first[i.Stage])) })
+	}
+	return out
+}
+
+// firstEffects is by how much each stage's first host was late.
+func (d *drive) firstEffects() map[string]fault.BootTime {
+	first := map[string]fault.BootTime{}
+	for _, i := range d.plan.Injections {
+		d.set(i.ID, func(r *injectionResult) {
+			if r.applied == nil {
+				return
+			}
+			late := r.applied.Woke - r.applied.At
+			if have, ok := first[i.Stage]; !ok || late < have {
+				first[i.Stage] = late
+			}
+		})
+	}
+	return first
+}
+
+func reportFault(i plan.Injection, r *injectionResult, first fault.BootTime) report.Fault {
+	f := report.Fault{
+		ID: string(i.ID), Kind: string(i.Kind), Host: i.Host, Stage: i.Stage,
+		Asked: asked(i, r.seen), Achieved: measures(r.seen.Achieved), State: string(r.seen.Dose),
+		Ended: r.phase, Error: r.err,
+	}
+	if r.fired {
+		f.FromWallS, f.ToWallS = i.Start.Seconds(), i.End.Seconds()
+	}
+	if f.State == "" {
+		f.State = string(fault.NotInForce)
+	}
+	if r.seen.Detail != "" && f.Achieved == "" {
+		f.Achieved = r.seen.Detail
+	}
+	if r.applied != nil {
+		late := r.applied.Woke - r.applied.At
+		f.WakeErrorMS, f.EffectSkewMS = milliseconds(late), milliseconds(late-first)
+		f.Timer = r.applied.Timer
+	}
+	return f
+}
+
+func milliseconds(t fault.BootTime) float64 { return time.Duration(t).Seconds() * 1000 }
+
+func asked(i plan.Injection, o fault.Observation) string {
+	if text := measures(o.Asked); text != "" {
+		return text
+	}
+	if params := string(i.Params); params != "" && params != "{}" {
+		return params
+	}
+	return string(i.Kind)
+}
+
+func measures(ms []fault.Measure) string {
+	var out []string
+	for _, m := range ms {
+		out = append(out, strings.TrimSpace(fmt.Sprintf("%s %.6g %s", m.Name, m.Value, m.Unit)))
+	}
+	return strings.Join(out, ", ")
+}
+
+// replayed is what became of the runbook steps, in the plan's order.
+func (d *drive) replayed() []report.Step {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var out []report.Step
+	for _, s := range d.plan.Runbook {
+		step := report.Step{Name: s.Name, IncidentS: time.Duration(s.At).Seconds(), WallS: s.Wall.Seconds(), Source: s.Source}
+		for _, done := range d.steps {
+			if done.step == s {
+				step.WallS, step.OK, step.Output = done.began.Sub(d.t0).Seconds(), done.err == nil, done.output
+				if done.err != nil {
+					step.Output = done.err.Error()
+				}
+			}
+		}
+		out = append(out, step)
+	}
+	return out
+}
+
+// gates are the events that service may have had to wait for: hosts that got
+// their power back and runbook steps that were begun.
+func (d *drive) gates() []judge.Gate {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var out []judge.Gate
+	for _, i := range d.plan.Injections {
+		if r := d.results[i.ID]; i.Kind == powerlossKind && r.fired && r.phase != "" {
+			out = append(out, judge.Gate{Kind: judge.Power, Name: i.Host, Wall: i.End})
+		}
+	}
+	for _, s := range d.steps {
+		out = append(out, judge.Gate{Kind: judge.Runbook, Name: s.step.Name, Wall: s.began.Sub(d.t0)})
+	}
+	return out
+}

@@ -1,0 +1,68 @@
+// Command injector rehearses the loss of a data centre: it checks and plans an
+// experiment, runs it on real hosts or in a lab on this machine, and reports
+// what was lost.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/firedrill-io/firedrill/internal/lab"
+)
+
+// version is stamped by the Makefile.
+var version = "dev"
+
+func main() {
+	lab.Main()
+	// Ctrl-C is caught for good: a second one must not end a revert half-way.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := execute(ctx, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+// execute runs one command line and returns the exit code. It is the one place
+// where errors become exit codes: an error that carries none is a wrong command
+// line when no command was reached yet, and a fault of our own afterwards.
+func execute(ctx context.Context, args []string) int {
+	reached := false
+	root := newRootCommand()
+	root.PersistentPreRun = func(*cobra.Command, []string) { reached = true }
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitHeld
+	}
+	if text := err.Error(); text != "" {
+		fmt.Fprintln(os.Stderr, "injector: "+text)
+	}
+	var coded *exitError
+	switch {
+	case errors.As(err, &coded):
+		return coded.Code
+	case !reached:
+		return exitUsage
+	}
+	return exitInternal
+}
+
+func newRootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "injector",
+		Short:         "Rehearse losing a data centre before it happens",
+		Version:       version,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.SetOut(os.Stdout)
+	root.SetErr(os.Stderr)
+	root.AddCommand(newRunCommand(), newClientsCommand())
+	return root
+}
