@@ -87,9 +87,11 @@ struct {
 	__array(values, struct prefixes);
 } fd_locals SEC(".maps");
 
+// One entry more than slots: the last one's until notes, for whoever reverts
+// last, what Firedrill itself added to the device.
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, SLOTS);
+	__uint(max_entries, SLOTS + 1);
 	__type(key, __u32);
 	__type(value, struct rule);
 } fd_rules SEC(".maps");
@@ -107,14 +109,6 @@ struct {
 	__type(key, struct exemption);
 	__type(value, __u32);
 } fd_exempt SEC(".maps");
-
-// What Firedrill itself added to the device, for whoever reverts last.
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __u32);
-} fd_made SEC(".maps");
 
 struct packet {
 	struct prefix peer, local;

@@ -62,7 +62,6 @@ const (
 	CutMapFdCounts        = "fd_counts"
 	CutMapFdExempt        = "fd_exempt"
 	CutMapFdLocals        = "fd_locals"
-	CutMapFdMade          = "fd_made"
 	CutMapFdPeers         = "fd_peers"
 	CutMapFdRules         = "fd_rules"
 	CutProgFdIn           = "fd_in"
@@ -126,7 +125,6 @@ type CutMapSpecs struct {
 	FdCounts *ebpf.MapSpec `ebpf:"fd_counts"`
 	FdExempt *ebpf.MapSpec `ebpf:"fd_exempt"`
 	FdLocals *ebpf.MapSpec `ebpf:"fd_locals"`
-	FdMade   *ebpf.MapSpec `ebpf:"fd_made"`
 	FdPeers  *ebpf.MapSpec `ebpf:"fd_peers"`
 	FdRules  *ebpf.MapSpec `ebpf:"fd_rules"`
 }
@@ -164,7 +162,6 @@ type CutMaps struct {
 	FdCounts *ebpf.Map `ebpf:"fd_counts"`
 	FdExempt *ebpf.Map `ebpf:"fd_exempt"`
 	FdLocals *ebpf.Map `ebpf:"fd_locals"`
-	FdMade   *ebpf.Map `ebpf:"fd_made"`
 	FdPeers  *ebpf.Map `ebpf:"fd_peers"`
 	FdRules  *ebpf.Map `ebpf:"fd_rules"`
 }
@@ -174,7 +171,6 @@ func (m *CutMaps) Close() error {
 		m.FdCounts,
 		m.FdExempt,
 		m.FdLocals,
-		m.FdMade,
 		m.FdPeers,
 		m.FdRules,
 	)

@@ -1,0 +1,217 @@
+package partition
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/internal/bpf"
+)
+
+// Apply cuts, or renews until of a cut that is in place.
+func (p *Partition) Apply(ctx context.Context, t fault.Target, c Change, _, until fault.BootTime) error {
+	ns, h, err := reopen(t, c)
+	if err != nil {
+		return err
+	}
+	defer closeBoth(ns, h)
+	if c.Way == WayRoutes {
+		return p.applyRoutes(h, c)
+	}
+	for _, d := range c.Devices {
+		if err := p.applyDevice(h, c, d, until); err != nil {
+			return err
+		}
+		fault.Mark(ctx, "cut "+d.Name)
+	}
+	return nil
+}
+
+func (p *Partition) applyDevice(h *netlink.Handle, c Change, d Device, until fault.BootTime) error {
+	link, err := linkOf(h, d)
+	if err != nil {
+		return err
+	}
+	if p.noEffect {
+		until = 1 // long past: everything is in place and nothing is cut
+	}
+	t, err := findTable(h, link)
+	if err != nil {
+		return err
+	}
+	if t != nil {
+		defer t.Close()
+		slot, held, err := t.slotOf(c.Owner)
+		if err != nil {
+			return err
+		}
+		if held {
+			return t.setRule(slot, c.rule(until))
+		}
+		if slot == bpf.Slots {
+			return fmt.Errorf("all %d slots of %s are taken: %w", bpf.Slots, d.Name, fault.ErrChanged)
+		}
+		w, err := p.takeWarm(c, d)
+		if err != nil {
+			return err
+		}
+		defer w.Close()
+		return t.fill(slot, c, w, until)
+	}
+	return p.applyFirst(h, c, d, link, until)
+}
+
+// applyFirst is for a device without a table of ours.
+func (p *Partition) applyFirst(h *netlink.Handle, c Change, d Device, link netlink.Link, until fault.BootTime) error {
+	there, err := hasClsact(h, link)
+	if err != nil {
+		return err
+	}
+	if there && !d.Clsact {
+		return fmt.Errorf("%s got a clsact qdisc of somebody else: %w", d.Name, fault.ErrChanged)
+	}
+	if _, ahead, err := foreignFilters(h, link); err != nil || ahead > 0 {
+		return errors.Join(err, fmt.Errorf("%s got a filter ahead of ours: %w", d.Name, fault.ErrChanged))
+	}
+	w, err := p.takeWarm(c, d)
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	// The table is complete before the program can see a packet.
+	own := w.table()
+	if err := own.stage(0, c, w.locals); err != nil {
+		return err
+	}
+	if err := own.setRule(0, c.rule(until)); err != nil {
+		return err
+	}
+	return w.attach(h, link, there)
+}
+
+// linkOf finds the device of the record; a device that went and came back under
+// the same name is another one.
+func linkOf(h *netlink.Handle, d Device) (netlink.Link, error) {
+	link, err := h.LinkByIndex(d.Index)
+	var absent netlink.LinkNotFoundError
+	if errors.As(err, &absent) || errors.Is(err, unix.ENODEV) {
+		return nil, fmt.Errorf("device %s (index %d): %w", d.Name, d.Index, fault.ErrGone)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find device %s: %w", d.Name, err)
+	}
+	return link, nil
+}
+
+// Revert heals and takes away what is ours: the slot, and with the last slot
+// the filters, and the clsact qdisc if Firedrill made it and nobody else uses it.
+func (p *Partition) Revert(_ context.Context, t fault.Target, c Change) error {
+	ns, h, err := reopen(t, c)
+	if err != nil {
+		return err
+	}
+	defer closeBoth(ns, h)
+	if c.Way == WayRoutes {
+		return revertRoutes(h, c)
+	}
+	var errs []error
+	for _, d := range c.Devices {
+		link, err := linkOf(h, d)
+		if errors.Is(err, fault.ErrGone) {
+			continue // the device took everything of ours with it
+		}
+		if err == nil {
+			err = revertDevice(h, link, c, d)
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+func revertDevice(h *netlink.Handle, link netlink.Link, c Change, d Device) error {
+	t, err := findTable(h, link)
+	if err != nil {
+		return err
+	}
+	if t == nil {
+		return dropHalfMade(h, link, d)
+	}
+	defer t.Close()
+	slot, held, err := t.slotOf(c.Owner)
+	if err != nil {
+		return err
+	}
+	if held {
+		if err := t.heal(slot); err != nil {
+			return err
+		}
+	}
+	n, err := t.used()
+	if err != nil {
+		return err
+	}
+	if n > 0 {
+		if !held {
+			return nil
+		}
+		return t.empty(slot)
+	}
+	made, err := t.made()
+	if err != nil {
+		return err
+	}
+	if err := detach(h, link); err != nil {
+		return err
+	}
+	if !made {
+		return nil
+	}
+	return dropClsact(h, link)
+}
+
+// dropHalfMade is for an Apply that was killed between making the clsact qdisc
+// and attaching to it: the record says there was none, and it is empty.
+func dropHalfMade(h *netlink.Handle, link netlink.Link, d Device) error {
+	if d.Clsact {
+		return nil
+	}
+	there, err := hasClsact(h, link)
+	if err != nil || !there {
+		return err
+	}
+	return dropClsact(h, link)
+}
+
+func detach(h *netlink.Handle, link netlink.Link) error {
+	for parent := range parents {
+		f, err := ourFilter(h, link, parent)
+		if err != nil {
+			return err
+		}
+		if f == nil {
+			continue
+		}
+		if err := h.FilterDel(filter(link, parent)); err != nil && !errors.Is(err, unix.ENOENT) {
+			return fmt.Errorf("detach program from %s: %w", link.Attrs().Name, err)
+		}
+	}
+	return nil
+}
+
+func dropClsact(h *netlink.Handle, link netlink.Link) error {
+	all, _, err := foreignFilters(h, link)
+	if err != nil {
+		return err
+	}
+	if all > 0 {
+		return fmt.Errorf("clsact of %s holds %d filters of somebody else now; left in place: %w", link.Attrs().Name, all, fault.ErrStuck)
+	}
+	if err := h.QdiscDel(clsact(link)); err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EINVAL) {
+		return fmt.Errorf("delete clsact of %s: %w", link.Attrs().Name, err)
+	}
+	return nil
+}

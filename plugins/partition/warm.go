@@ -1,0 +1,159 @@
+package partition
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"github.com/cilium/ebpf"
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/firedrill-io/firedrill/plugins/internal/bpf"
+)
+
+// warm is what Apply needs in the kernel and what changes nothing there while
+// no device refers to it: programs that are loaded but not attached, tries that
+// are filled. Prepare makes it, so that the start waits for no verifier; it
+// ends with the process, and Apply in a new process makes it again.
+type warm struct {
+	objects       *bpf.CutObjects
+	peers, locals *ebpf.Map
+}
+
+func newWarm(r Rule) (warm, error) {
+	var w warm
+	var err error
+	if w.objects, err = load(); err != nil {
+		return w, err
+	}
+	if w.peers, err = trie(r.To); err != nil {
+		w.Close()
+		return w, err
+	}
+	if w.locals, err = trie(r.From); err != nil {
+		w.Close()
+		return w, err
+	}
+	// Slot 0 of a device's first table is filled here, off the start's path.
+	if err := w.table().putPeers(0, w.peers); err != nil {
+		w.Close()
+		return w, err
+	}
+	return w, nil
+}
+
+// Close closes the file descriptors; what is attached lives on.
+func (w *warm) Close() {
+	if w.objects != nil {
+		_ = w.objects.Close()
+	}
+	for _, m := range []*ebpf.Map{w.peers, w.locals} {
+		if m != nil {
+			_ = m.Close()
+		}
+	}
+}
+
+func load() (*bpf.CutObjects, error) {
+	var o bpf.CutObjects
+	if err := bpf.LoadCutObjects(&o, nil); err != nil {
+		return nil, fmt.Errorf("load BPF program: %w", err)
+	}
+	return &o, nil
+}
+
+// table views the loaded objects as the table they become once attached.
+func (w *warm) table() *table {
+	m := w.objects.CutMaps
+	return &table{maps: map[string]*ebpf.Map{
+		bpf.CutMapFdPeers: m.FdPeers, bpf.CutMapFdLocals: m.FdLocals, bpf.CutMapFdRules: m.FdRules,
+		bpf.CutMapFdCounts: m.FdCounts, bpf.CutMapFdExempt: m.FdExempt,
+	}}
+}
+
+// trie makes a longest-prefix trie of the prefixes, duplicates merged.
+func trie(list []netip.Prefix) (*ebpf.Map, error) {
+	keys := make([]bpf.CutPrefix, 0, len(list))
+	seen := make(map[netip.Prefix]bool, len(list))
+	for _, p := range list {
+		if !seen[p] {
+			seen[p] = true
+			keys = append(keys, keyOf(p))
+		}
+	}
+	m, err := ebpf.NewMap(&ebpf.MapSpec{Name: "fd_prefixes", Type: ebpf.LPMTrie, KeySize: 20, ValueSize: 8, MaxEntries: uint32(max(1, len(keys))), Flags: unix.BPF_F_NO_PREALLOC})
+	if err != nil {
+		return nil, fmt.Errorf("make trie of %d peers: %w", len(keys), err)
+	}
+	if len(keys) == 0 {
+		return m, nil
+	}
+	if _, err := m.BatchUpdate(keys, make([]uint64, len(keys)), nil); err != nil {
+		_ = m.Close()
+		return nil, fmt.Errorf("fill trie of %d peers: %w", len(keys), err)
+	}
+	return m, nil
+}
+
+// attach puts the programs onto link and says in the table whether the clsact
+// qdisc is ours. The filters hold the programs, and these the maps, from then on.
+func (w *warm) attach(h *netlink.Handle, link netlink.Link, clsactThere bool) error {
+	if !clsactThere {
+		if err := h.QdiscAdd(clsact(link)); err != nil {
+			return fmt.Errorf("add clsact to %s: %w", link.Attrs().Name, err)
+		}
+		if err := w.table().setRule(noteEntry, bpf.CutRule{Until: madeClsact}); err != nil {
+			return err
+		}
+	}
+	progs := map[string]*ebpf.Program{bpf.CutProgFdIn: w.objects.FdIn, bpf.CutProgFdOut: w.objects.FdOut}
+	for parent, name := range parents {
+		f := filter(link, parent)
+		f.Fd = progs[name].FD()
+		if err := h.FilterAdd(f); err != nil {
+			return fmt.Errorf("attach program to %s: %w", link.Attrs().Name, err)
+		}
+	}
+	return nil
+}
+
+func clsact(link netlink.Link) *netlink.GenericQdisc {
+	return &netlink.GenericQdisc{
+		QdiscAttrs: netlink.QdiscAttrs{LinkIndex: link.Attrs().Index, Handle: netlink.MakeHandle(0xffff, 0), Parent: netlink.HANDLE_CLSACT},
+		QdiscType:  "clsact",
+	}
+}
+
+func filter(link netlink.Link, parent uint32) *netlink.BpfFilter {
+	return &netlink.BpfFilter{
+		FilterAttrs:  netlink.FilterAttrs{LinkIndex: link.Attrs().Index, Parent: parent, Handle: filterHandle, Protocol: unix.ETH_P_ALL, Priority: filterPriority},
+		Name:         filterName,
+		DirectAction: true,
+	}
+}
+
+// hasClsact says whether link has a clsact qdisc, whoever made it.
+func hasClsact(h *netlink.Handle, link netlink.Link) (bool, error) {
+	qdiscs, err := h.QdiscList(link)
+	if err != nil {
+		return false, fmt.Errorf("list qdiscs of %s: %w", link.Attrs().Name, err)
+	}
+	for _, q := range qdiscs {
+		if q.Type() == "clsact" || q.Type() == "ingress" {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// missing says what the kernel or our rights lack for the BPF way; empty: nothing.
+func missing(err error) string {
+	switch {
+	case errors.Is(err, unix.EPERM):
+		return "loading BPF programs needs root, or CAP_BPF and CAP_NET_ADMIN"
+	case errors.Is(err, ebpf.ErrNotSupported), errors.Is(err, unix.ENOSYS), errors.Is(err, unix.EINVAL):
+		return "this kernel lacks BPF programs of type tc with arrays of tries (5.10)"
+	}
+	return ""
+}
