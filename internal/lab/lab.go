@@ -20,9 +20,6 @@ import (
 	"github.com/firedrill-io/firedrill/internal/power"
 )
 
-// Internet is the site of hosts that are never a target: the clients.
-const Internet = "internet"
-
 // Folders of a host that the lab provides.
 const (
 	HostMgmt     = "/run/firedrill/mgmt"      // the lab's management network and keys
@@ -55,7 +52,8 @@ var ErrNoLab = errors.New("no such lab")
 
 // Lab is a lab that is up.
 type Lab struct {
-	state State
+	state      State
+	supervisor chan struct{} // closed when our supervisor has been waited for; nil: not ours
 }
 
 // ID names the lab; it is part of every object's name.

@@ -67,13 +67,22 @@ func (n *NS) Do(fn func() error) error {
 	go func() {
 		// Never unlocked: the runtime ends the thread with the goroutine.
 		runtime.LockOSThread()
-		if err := unix.Setns(n.Fd(), unix.CLONE_NEWNET); err != nil {
-			done <- fmt.Errorf("enter network namespace %d: %w", n.inode, err)
+		if err := n.Enter(); err != nil {
+			done <- err
 			return
 		}
 		done <- fn()
 	}()
 	return <-done
+}
+
+// Enter moves the calling thread into the namespace. The thread must be locked
+// to its goroutine and thrown away afterwards; Do does both.
+func (n *NS) Enter() error {
+	if err := unix.Setns(n.Fd(), unix.CLONE_NEWNET); err != nil {
+		return fmt.Errorf("enter network namespace %d: %w", n.inode, err)
+	}
+	return nil
 }
 
 // Inode reads the inode of the namespace at path; "" is the caller's own.

@@ -1,0 +1,12 @@
+package lab_test
+
+import (
+	"testing"
+
+	"github.com/firedrill-io/firedrill/internal/lab"
+)
+
+func TestMain(m *testing.M) {
+	lab.Main()
+	m.Run()
+}
