@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"time"
 )
 
 // session is what a login leaves in the active store.
@@ -55,7 +54,7 @@ func (s *store) keep(ctx context.Context, one session, epoch int64) error {
 	if err := s.publish(ctx, "login."+one.User, data, "", epoch); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	ctx, cancel := context.WithTimeout(ctx, toolWait)
 	defer cancel()
 	st, err := s.js.Stream(ctx, stream)
 	if err != nil {

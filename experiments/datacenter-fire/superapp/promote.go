@@ -13,6 +13,8 @@ import (
 	"time"
 )
 
+const doorWait = 500 * time.Millisecond
+
 // promote is what a person does at a console when the tools are gone: make the
 // standby store a store of its own, tell every gateway through its door, and
 // correct etcd if it answers. All of it may be done again.
@@ -130,9 +132,10 @@ func correct(ctx context.Context, endpoints []string, to active, within time.Dur
 	}}.insist(ctx, log)
 }
 
-// exchange makes one short HTTP request with JSON both ways.
+// exchange makes one short HTTP request with JSON both ways; a dark host must
+// not hold up the others.
 func exchange(ctx context.Context, method, url string, in, out any) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	ctx, cancel := context.WithTimeout(ctx, doorWait)
 	defer cancel()
 	body, err := json.Marshal(in)
 	if err != nil {

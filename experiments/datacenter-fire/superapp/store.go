@@ -16,8 +16,8 @@ import (
 const (
 	stream      = "TALK" // the one stream of every store; each store has its own subjects
 	epochHeader = "Fire-Epoch"
-	publishWait = 1200 * time.Millisecond
-	readers     = 16 // concurrent reads by sequence
+	publishWait = 800 * time.Millisecond // less than a client waits, so that it hears a no
+	readers     = 16                     // concurrent reads by sequence
 )
 
 // store is a connection to one store.
