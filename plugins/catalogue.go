@@ -13,6 +13,7 @@ import (
 	"github.com/firedrill-io/firedrill/plugins/fault"
 )
 
+//go:embed */describe.json
 var descriptions embed.FS
 
 // Catalogue returns the description of every built-in fault, by kind. It fails

@@ -115,6 +115,23 @@ func eventually(t *testing.T, what string, within time.Duration, f func() bool) 
 	}
 }
 
+// ends looks through a pidfd: a process may be dead long before init reaps it.
+func ends(t *testing.T, pid int, start uint64, within time.Duration) {
+	t.Helper()
+	f, err := proc.OpenPidfd(pid, start)
+	if errors.Is(err, proc.ErrGone) {
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	fds := []unix.PollFd{{Fd: int32(f.Fd()), Events: unix.POLLIN}}
+	if n, err := unix.Poll(fds, int(within.Milliseconds())); n != 1 {
+		t.Errorf("the process has not ended after %v: %v", within, err)
+	}
+}
+
 func TestPluginRevertsWhenItsAgentIsGoneAndItsEndHasCome(t *testing.T) {
 	note := filepath.Join(t.TempDir(), "note")
 	plugin, start := orphaned(t, note, filepath.Join(t.TempDir(), "lock"), 600*time.Millisecond)
@@ -122,7 +139,7 @@ func TestPluginRevertsWhenItsAgentIsGoneAndItsEndHasCome(t *testing.T) {
 		t.Error("the fault ended before its end")
 	}
 	eventually(t, "the revert", 2*time.Second, func() bool { return !present(t, note) })
-	eventually(t, "the end of the plugin", time.Second, func() bool { return !proc.Alive(plugin, start) })
+	ends(t, plugin, start, time.Second)
 }
 
 func TestInjectionWithoutEndIsRevertedAtTheAgentsDeath(t *testing.T) {
@@ -168,7 +185,7 @@ func TestTermWithoutAgentEndsAllAtOnce(t *testing.T) {
 	if err := syscall.Kill(plugin, syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the end of the plugin", 2*time.Second, func() bool { return !proc.Alive(plugin, start) })
+	ends(t, plugin, start, 2*time.Second)
 	if present(t, note) {
 		t.Error("the plugin went without reverting")
 	}

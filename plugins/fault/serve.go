@@ -88,6 +88,10 @@ func Serve(d Driver) {
 	out.flush(flushTime)
 }
 
+// answerTime is for the answer to the agent's last call, before a process that
+// was told to end does so.
+const answerTime = 200 * time.Millisecond
+
 // flushTime bounds how long a process that ends waits for its log.
 const flushTime = 100 * time.Millisecond
 
@@ -100,6 +104,7 @@ func (s *server) outlive(out *lineWriter) {
 		s.log.Error("this plugin will not revert by itself", "error", err)
 	}
 	s.wait(gone, term)
+	time.Sleep(answerTime)
 	out.flush(flushTime)
 	os.Exit(0)
 }

@@ -82,6 +82,9 @@ func (d *typed[P, C]) Apply(ctx context.Context, raw []RawItem, at, until BootTi
 
 func (d *typed[P, C]) applyOnThread(ctx context.Context, items []Item[C], at, until BootTime) []Applied {
 	results := make([]Applied, len(items))
+	if at == 0 {
+		at = Now()
+	}
 	w, err := waitUntil(ctx, at)
 	if err == nil && until != 0 && w.woke >= until {
 		// A process that was stopped over its lease must not bring the fault back.
