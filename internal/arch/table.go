@@ -1,0 +1,81 @@
+package arch
+
+// Rule says what the packages matched by Pattern may import of this module.
+// A pattern ending in /* matches one more path element.
+type Rule struct {
+	Pattern string
+	May     []string // patterns; nil: nothing of ours
+	Why     string
+}
+
+// Rules is the import table. The first pattern that matches a package counts.
+// Test files are read against it too, with the extras of TestMay.
+var Rules = []Rule{
+	{"experiments", []string{"experiments/strict"}, "the experiment file is read by tools that know nothing of agents"},
+	{"experiments/strict", nil, "strict YAML with positions, for every file people write"},
+
+	{"injector", []string{"experiments", "injector/internal/*", "internal/lab", "internal/inventory", "internal/power", "internal/control", "internal/evidence", "internal/netns", "internal/cgroup", "internal/digest", "internal/proc", "internal/durable", "plugins", "plugins/fault"}, "commands tie packages together; it never sees the agent's packages"},
+	{"injector/internal/plan", []string{"experiments", "internal/inventory", "plugins/fault"}, "pure: same input, same plan"},
+	{"injector/internal/report", []string{"experiments", "injector/internal/plan"}, "pure: gets the run, returns bytes"},
+	{"injector/internal/judge", []string{"experiments", "injector/internal/ledger", "injector/internal/plan", "injector/internal/probe", "injector/internal/report", "internal/inventory"}, "pure: gets what was measured, returns the verdict"},
+	{"injector/internal/probe", []string{"experiments"}, "runs inside the clients host"},
+	{"injector/internal/ledger", []string{"experiments", "injector/internal/probe"}, "runs inside the clients host"},
+	{"injector/internal/clients", []string{"experiments", "injector/internal/ledger", "injector/internal/probe"}, "the clients process and the side that listens to it"},
+	{"injector/internal/broker", []string{"internal/control", "internal/durable"}, "the only importer of nats-server: agents stay small without it"},
+	{"injector/internal/runner", []string{"experiments", "injector/internal/*", "internal/control", "internal/digest", "internal/durable", "internal/evidence", "internal/inventory", "internal/lab", "internal/power", "internal/proc", "plugins", "plugins/fault"}, "drives one run from file to report"},
+
+	{"hostagent", []string{"hostagent/internal/*", "internal/control", "internal/journal", "internal/lab", "internal/durable", "internal/evidence", "internal/failpoint", "internal/proc", "internal/cgroup", "internal/digest", "internal/pluginhost", "plugins/*"}, "ties packages together and lists the built-in plugins; it never sees the injector's packages"},
+	{"hostagent/internal/agent", []string{"hostagent/internal/guardian", "internal/cgroup", "internal/control", "internal/digest", "internal/durable", "internal/evidence", "internal/failpoint", "internal/journal", "internal/pluginhost", "internal/proc", "plugins/fault"}, "the injection state machine: one of three callers of plugins"},
+	{"hostagent/internal/guardian", []string{"internal/cgroup", "internal/control", "internal/digest", "internal/durable", "internal/evidence", "internal/failpoint", "internal/journal", "internal/proc", "plugins/fault"}, "fencing and cold revert: no network, no process of its own to start"},
+	{"hostagent/internal/mock", []string{"plugins/fault"}, "a fault that misbehaves on order, for tests of the agent"},
+
+	{"internal/arch", nil, "reads the others as text"},
+	{"internal/cgroup", nil, "plugins import it"},
+	{"internal/control", []string{"internal/durable", "internal/evidence", "internal/failpoint", "plugins/fault"}, "messages, signing and carriage"},
+	{"internal/digest", []string{"internal/cgroup", "internal/lab", "internal/netns", "internal/proc", "plugins/fault"}, "reads the host, changes nothing"},
+	{"internal/digest/digesttest", []string{"internal/digest"}, "compares the machine before and after a test binary"},
+	{"internal/durable", nil, "the only writer of state files"},
+	{"internal/e2e", nil, "runs only the built binaries"},
+	{"internal/evidence", nil, "one type"},
+	{"internal/failpoint", nil, "kills its own process on order, in test builds"},
+	{"internal/inventory", []string{"experiments/strict"}, "shares the strict reading of files with positions"},
+	{"internal/journal", []string{"internal/durable", "internal/failpoint", "plugins/fault"}, "undo records on disk"},
+	{"internal/lab", []string{"internal/cgroup", "internal/durable", "internal/inventory", "internal/netns", "internal/power", "internal/proc"}, "raises hosts; knows nothing of probes, faults or experiments"},
+	{"internal/need", nil, "what tests need of the machine"},
+	{"internal/need/notrun", []string{"internal/need"}, "reads test results"},
+	{"internal/netns", nil, "plugins import it"},
+	{"internal/pluginhost", []string{"internal/cgroup", "internal/proc", "plugins/fault"}, "starts plugin processes through go-plugin"},
+	{"internal/power", nil, "plugins import it"},
+	{"internal/proc", nil, "the only starter of processes"},
+
+	{"plugins", []string{"plugins/fault"}, "embeds the descriptions and nothing else"},
+	{"plugins/fault", []string{"plugins/internal/faultpb"}, "the contract; protobuf stops here"},
+	{"plugins/faulttest", []string{"internal/cgroup", "internal/digest", "internal/inventory", "internal/lab", "internal/netns", "internal/pluginhost", "internal/proc", "plugins/fault"}, "runs plugins as real processes in a lab host"},
+	{"plugins/internal/*", nil, "shared by plugins"},
+	{"plugins/*", []string{"plugins/fault", "plugins/internal/*", "internal/netns", "internal/cgroup", "internal/power"}, "one folder, one fault"},
+}
+
+// TestMay is what any test file may import besides: the lab is the test bench
+// of everything that touches a kernel.
+var TestMay = []string{"internal/lab", "internal/need", "internal/digest", "internal/digest/digesttest", "internal/netns", "internal/inventory", "internal/power", "internal/proc", "plugins/fault", "plugins/faulttest", "injector/internal/broker", "experiments", "internal/control", "plugins"}
+
+// Forbidden are imports from outside that only the named packages may have.
+var Forbidden = []Rule{
+	{"os/exec", []string{"internal/proc"}, "no shell, no command lines: processes are started in one place"},
+	{"github.com/nats-io/nats-server/v2/*", []string{"injector/internal/broker"}, "the agent stays small"},
+	{"google.golang.org/protobuf/*", []string{"plugins/internal/faultpb"}, "protobuf stops at the contract"},
+	{"github.com/google/renameio/v2", []string{"internal/durable"}, "the only writer of state files"},
+}
+
+// Starters are the packages that may import internal/proc to start a process.
+var Starters = map[string]string{
+	"internal/lab":                "hosts, agents and services of a lab",
+	"internal/pluginhost":         "plugins",
+	"hostagent":                   "the guardian",
+	"hostagent/internal/agent":    "the guardian",
+	"hostagent/internal/guardian": "none: it kills by pidfd",
+	"injector":                    "mkfs probe of preflight",
+	"injector/internal/runner":    "the path of its own executable",
+	"internal/digest":             "none: it reads start times",
+	"plugins/faulttest":           "plugins under test",
+}
