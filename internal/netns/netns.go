@@ -59,25 +59,38 @@ func (n *NS) Netlink() (*netlink.Handle, error) {
 	return h, nil
 }
 
-// Do runs fn on a thread that has entered the namespace. The thread is thrown
-// away afterwards, so fn may not hand work to other goroutines and expect them
-// to be inside too.
+// Do runs fn on a thread that has entered the namespace, so fn may not hand work
+// to other goroutines and expect them to be inside too. The thread goes back
+// afterwards; one that can't is thrown away. (Throwing it away always would be
+// simpler, but the process's first thread can't end and would stay inside.)
 func (n *NS) Do(fn func() error) error {
 	done := make(chan error, 1)
 	go func() {
-		// Never unlocked: the runtime ends the thread with the goroutine.
 		runtime.LockOSThread()
-		if err := n.Enter(); err != nil {
+		home, err := Open(Own)
+		if err != nil {
+			runtime.UnlockOSThread()
 			done <- err
 			return
 		}
-		done <- fn()
+		defer home.Close()
+		if err := n.Enter(); err != nil {
+			runtime.UnlockOSThread()
+			done <- err
+			return
+		}
+		err = fn()
+		if home.Enter() == nil {
+			runtime.UnlockOSThread()
+		}
+		done <- err
 	}()
 	return <-done
 }
 
 // Enter moves the calling thread into the namespace. The thread must be locked
-// to its goroutine and thrown away afterwards; Do does both.
+// to its goroutine and thrown away afterwards, which only works on a thread
+// that is not the process's first; Do does without.
 func (n *NS) Enter() error {
 	if err := unix.Setns(n.Fd(), unix.CLONE_NEWNET); err != nil {
 		return fmt.Errorf("enter network namespace %d: %w", n.inode, err)
