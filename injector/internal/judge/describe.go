@@ -71,7 +71,7 @@ func (l *layout) hosts() {
 // compare puts the worst outage of a probe beside what happened: the one that
 // never ended, else the one with the longest wait, else the longest own part.
 func (l *layout) compare(c experiments.Comparison) report.Compare {
-	r := report.Compare{Name: c.Name, HappenedS: time.Duration(c.HappenedIncident).Seconds(), Source: c.Source}
+	r := report.Compare{Probe: c.Probe, Name: c.Name, HappenedS: time.Duration(c.HappenedIncident).Seconds(), Source: c.Source}
 	if r.Name == "" {
 		r.Name = c.Probe
 	}

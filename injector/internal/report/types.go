@@ -125,6 +125,7 @@ type Span [2]float64
 // Compare is a figure of the incident beside ours. Replayed and measured are
 // kept apart: gated is incident time, own is wall time.
 type Compare struct {
+	Probe          string   `json:"probe"`
 	Name           string   `json:"name"`
 	HappenedS      float64  `json:"happened_s"`
 	GatedIncidentS float64  `json:"gated_incident_s"`

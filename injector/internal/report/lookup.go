@@ -1,0 +1,98 @@
+package report
+
+import (
+	"slices"
+	"strconv"
+)
+
+// worst is the outage that never ended, else the one with the longest wait, else
+// the one with the longest own part; and how many there were.
+func (p Probe) worst() (Outage, int) {
+	if len(p.Outages) == 0 {
+		return Outage{}, 0
+	}
+	worst := p.Outages[0]
+	for _, o := range p.Outages[1:] {
+		if o.worse(worst) {
+			worst = o
+		}
+	}
+	return worst, len(p.Outages)
+}
+
+func (o Outage) worse(than Outage) bool {
+	switch {
+	case (o.OwnWallS == nil) != (than.OwnWallS == nil):
+		return o.OwnWallS == nil
+	case o.GatedIncidentS != than.GatedIncidentS:
+		return o.GatedIncidentS > than.GatedIncidentS
+	}
+	return o.OwnWallS != nil && *o.OwnWallS > *than.OwnWallS
+}
+
+func (l Layout) probe(name string) (Probe, bool) {
+	for _, p := range l.Probes {
+		if p.Name == name {
+			return p, true
+		}
+	}
+	return Probe{}, false
+}
+
+func (l Layout) failed(line string) bool { return slices.Contains(l.Failed, line) }
+
+func probeNames(l Layout) []string {
+	var out []string
+	for _, p := range l.Probes {
+		out = append(out, p.Name)
+	}
+	return out
+}
+
+func ledgerNames(l Layout) []string {
+	var out []string
+	for _, g := range l.Ledgers {
+		out = append(out, g.Name)
+	}
+	return out
+}
+
+// names are the distinct names over all layouts, in order of appearance.
+func names(run *Run, of func(Layout) []string) []string {
+	var out []string
+	for _, l := range run.Layouts {
+		for _, n := range of(l) {
+			if !slices.Contains(out, n) {
+				out = append(out, n)
+			}
+		}
+	}
+	return out
+}
+
+// happened is the incident's own figure for a probe, from the first layout that
+// compares it. Comparisons stand in the report by name; those of a probe carry
+// its name in Probe.
+func happened(run *Run, probe string) (text, source string) {
+	for _, l := range run.Layouts {
+		for _, c := range l.Compare {
+			if c.Probe == probe {
+				return Long(seconds(c.HappenedS)), c.Source
+			}
+		}
+	}
+	return "", ""
+}
+
+// Count writes a number with commas between thousands.
+func Count(n int) string {
+	s := strconv.Itoa(n)
+	sign := ""
+	if n < 0 {
+		sign, s = "-", s[1:]
+	}
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return sign + s
+}
