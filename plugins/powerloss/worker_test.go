@@ -1,0 +1,123 @@
+package powerloss
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/firedrill-io/firedrill/plugins/fault"
+)
+
+// workerArg makes this test binary a worker in a host.
+const workerArg = "worker"
+
+func work(worker string, args []string) error {
+	switch worker {
+	case "write":
+		return write()
+	case "listen":
+		return listen(args[0])
+	case "dial":
+		return dial(args[0])
+	case "cut":
+		return cutUntil(args[0], os.Stdin)
+	}
+	return fmt.Errorf("no worker %q", worker)
+}
+
+const (
+	keptFile = "/data/kept"
+	lostFile = "/data/lost"
+)
+
+// write appends the same records to a file that it syncs and to one that it does
+// not, and says after each how many there are.
+func write() error {
+	kept, err := os.OpenFile(keptFile, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	lost, err := os.OpenFile(lostFile, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	for n := 1; ; n++ {
+		record := []byte{byte(n), byte(n >> 8), byte(n >> 16), '\n'}
+		if _, err := lost.Write(record); err != nil {
+			return err
+		}
+		if _, err := kept.Write(record); err != nil {
+			return err
+		}
+		if err := kept.Sync(); err != nil {
+			return err
+		}
+		if _, err := fmt.Println(n); err != nil {
+			return err
+		}
+	}
+}
+
+// listen accepts one connection and keeps it.
+func listen(addr string) error {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return err
+	}
+	fmt.Println("listening")
+	conn, err := l.Accept()
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, conn)
+	return err
+}
+
+// dial connects and says what it hears of the other side: "silent" each 100 ms,
+// "closed" or "reset" when it is told of the end.
+func dial(addr string) error {
+	conn, err := net.DialTimeout("tcp", addr, 5*time.Second)
+	if err != nil {
+		return err
+	}
+	fmt.Println("connected")
+	for {
+		if err := conn.SetReadDeadline(time.Now().Add(100 * time.Millisecond)); err != nil {
+			return err
+		}
+		_, err := conn.Read(make([]byte, 1))
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			fmt.Println("silent")
+		case errors.Is(err, io.EOF):
+			fmt.Println("closed")
+			return nil
+		case errors.Is(err, syscall.ECONNRESET):
+			fmt.Println("reset")
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+}
+
+// cutUntil is a plugin process that is killed after a phase. It reads its items.
+func cutUntil(phase string, in io.Reader) error {
+	var items []fault.Item[Change]
+	if err := json.NewDecoder(in).Decode(&items); err != nil {
+		return err
+	}
+	p := &Plugin{passed: func(now string) {
+		if now == phase {
+			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+			select {} // nothing after the phase may run
+		}
+	}}
+	return errors.Join(p.ApplyBatch(context.Background(), items, 0, 0)...)
+}
