@@ -147,3 +147,12 @@ func (inv *Inventory) ServiceHosts(service string) []Host {
 	}
 	return out
 }
+
+// Match returns the hosts that sel picks, those of the site internet included:
+// for peers, not for targets. A share is left out of account.
+func (inv *Inventory) Match(sel Selector) ([]Host, error) {
+	if err := inv.CheckSelector(sel); err != nil {
+		return nil, err
+	}
+	return inv.match(sel), nil
+}

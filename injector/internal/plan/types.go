@@ -26,8 +26,10 @@ type Plan struct {
 
 // Stretch is one piece of the clock: incident time (From, To] in wall time (Start, End].
 type Stretch struct {
-	From, To   experiments.Instant
-	Start, End time.Duration
+	From  experiments.Instant `json:"from"`
+	To    experiments.Instant `json:"to"`
+	Start time.Duration       `json:"start"`
+	End   time.Duration       `json:"end"`
 }
 
 // Stage is one stage with its blast radius.

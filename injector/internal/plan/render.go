@@ -1,0 +1,6 @@
+package plan
+
+import "io"
+
+// Render writes the timeline for a person.
+func Render(w io.Writer, p *Plan) error { return nil }
