@@ -7,9 +7,11 @@ import (
 	"syscall"
 )
 
-// Hit ends the process by SIGKILL if Env names p.
+// Hit ends the process by SIGKILL if Env names p, alone or after the name of
+// this process's subcommand: "after-apply", "serve/after-apply".
 func Hit(p Point) {
-	if os.Getenv(Env) == string(p) {
+	want := os.Getenv(Env)
+	if want == string(p) || len(os.Args) > 1 && want == os.Args[1]+"/"+string(p) {
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		select {} // the signal is on its way: nothing after the point may run
 	}
