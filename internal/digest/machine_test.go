@@ -17,7 +17,12 @@ import (
 	"github.com/firedrill-io/firedrill/internal/need"
 )
 
-func TestMain(m *testing.M) { os.Exit(digesttest.Run(m)) }
+func TestMain(m *testing.M) {
+	// Keeps the process's first thread, which can't end, away from goroutines
+	// that throw their thread away together with its namespace.
+	runtime.LockOSThread()
+	os.Exit(digesttest.Run(m))
+}
 
 const unified = "/sys/fs/cgroup/unified"
 

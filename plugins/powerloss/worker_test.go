@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/firedrill-io/firedrill/internal/digest"
 	"github.com/firedrill-io/firedrill/plugins/fault"
 )
 
@@ -25,6 +26,12 @@ func work(worker string, args []string) error {
 		return listen(args[0])
 	case "dial":
 		return dial(args[0])
+	case "digest":
+		d, err := digest.Host(digest.HostOptions{Folders: args})
+		if err != nil {
+			return err
+		}
+		return json.NewEncoder(os.Stdout).Encode(d)
 	case "cut":
 		return cutUntil(args[0], os.Stdin)
 	}

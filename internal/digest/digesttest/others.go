@@ -92,13 +92,12 @@ func (o *others) without(diff []string) []string {
 				return true
 			}
 		}
-		name, isNamespace := strings.CutPrefix(line[2:], "namespace ")
-		if !isNamespace {
-			return false
+		kind, rest, _ := strings.Cut(line[2:], " ")
+		if strings.HasPrefix(line, "- ") && (kind == "namespace" || kind == "process" || strings.Contains(line, "firedrill")) {
+			return true // a lab that was on its way down when we began
 		}
-		name, _, _ = strings.Cut(name, " ")
-		// What was there before and has ended was not ours either.
-		return strings.HasPrefix(line, "- ") || o.heldByOthers(name)
+		name, _, _ := strings.Cut(rest, " ")
+		return kind == "namespace" && o.heldByOthers(name)
 	})
 }
 
