@@ -11,7 +11,6 @@ import (
 	"github.com/firedrill-io/firedrill/injector/internal/plan"
 	"github.com/firedrill-io/firedrill/internal/control"
 	"github.com/firedrill-io/firedrill/internal/inventory"
-	"github.com/firedrill-io/firedrill/internal/lab"
 )
 
 // agentsLimit is how long the agents may take to be reachable.
@@ -31,7 +30,7 @@ type fleet struct {
 func newFleet(agents Agents, inv *inventory.Inventory, p *plan.Plan) *fleet {
 	f := &fleet{agents: agents, racks: map[string]string{}, status: map[string]control.StatusReply{}}
 	for _, h := range inv.Hosts {
-		if h.Site == lab.Internet {
+		if h.Site == inventory.Internet {
 			continue
 		}
 		f.racks[h.Name] = h.Rack

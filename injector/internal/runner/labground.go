@@ -80,7 +80,7 @@ func (g *labGround) Settle(ctx context.Context) error { return g.lab.Settle(ctx)
 func (g *labGround) Clients() (io.ReadWriteCloser, error) {
 	host, ok := clientsHost(g.inv)
 	if !ok {
-		return nil, fmt.Errorf("start clients: the lab file has no host in site %s", lab.Internet)
+		return nil, fmt.Errorf("start clients: the lab file has no host in site %s", inventory.Internet)
 	}
 	ours, theirs, err := socketPair()
 	if err != nil {
@@ -102,7 +102,7 @@ func (g *labGround) Clients() (io.ReadWriteCloser, error) {
 
 func clientsHost(inv *inventory.Inventory) (inventory.Host, bool) {
 	for _, h := range inv.Hosts {
-		if h.Site == lab.Internet {
+		if h.Site == inventory.Internet {
 			return h, true
 		}
 	}

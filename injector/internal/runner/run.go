@@ -49,10 +49,7 @@ func Run(ctx context.Context, o Options) (*report.Run, error) {
 
 func runLayouts(ctx context.Context, run *report.Run, l *loaded, rec *recorder, o Options) {
 	run.Experiment, run.Title, run.Seed, run.ClockStart = l.exp.Name, l.exp.Title, l.exp.Seed, l.exp.Clock.Start
-	run.Variables = map[string]any{}
-	for name, v := range l.exp.Variables {
-		run.Variables[name] = v.Default
-	}
+	run.Variables = l.exp.Values
 	var digests []string
 	for _, one := range l.layouts {
 		digests = append(digests, one.plan.Digest())

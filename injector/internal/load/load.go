@@ -1,0 +1,177 @@
+// Package load reads an experiment with the lab file or inventory of each of
+// its layouts and plans them all, before anything is touched: a mistake in the
+// last layout must not cost the run of the first.
+package load
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/firedrill-io/firedrill/experiments"
+	"github.com/firedrill-io/firedrill/experiments/strict"
+	"github.com/firedrill-io/firedrill/injector/internal/plan"
+	"github.com/firedrill-io/firedrill/internal/inventory"
+	"github.com/firedrill-io/firedrill/plugins/fault"
+)
+
+// FileName is the experiment's file in its folder.
+const FileName = "experiment.yaml"
+
+// Options say what to read.
+type Options struct {
+	Path      string   // experiment file, or the folder that holds FileName
+	Layouts   []string // names; empty: all, in file order
+	Inventory string   // path; instead of the layouts' lab files
+	Variables map[string]string
+	Faults    map[fault.Kind]fault.Info
+}
+
+// Loaded is an experiment and its layouts, ready to run.
+type Loaded struct {
+	Experiment *experiments.Experiment
+	Path       string
+	Layouts    []Layout
+}
+
+// Layout is one layout's hosts and plan. An experiment that is loaded with an
+// inventory has one layout without a name.
+type Layout struct {
+	Name      string
+	Path      string
+	Inventory *inventory.Inventory
+	Plan      *plan.Plan
+}
+
+// InvalidError says that a file is wrong, or that a selector of it picks nothing.
+type InvalidError struct{ Err error }
+
+func (e *InvalidError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *InvalidError) Unwrap() error { return e.Err }
+
+// Load reads and plans. The error is an *InvalidError unless a plan was refused
+// (plan.ErrRefused). All layouts are tried and all that is wrong is told.
+func Load(o Options) (*Loaded, error) {
+	path := o.Path
+	if st, err := os.Stat(path); err == nil && st.IsDir() {
+		path = filepath.Join(path, FileName)
+	}
+	src, err := readFile(path, "experiment")
+	if err != nil {
+		return nil, err
+	}
+	exp, err := experiments.Parse(src, path, o.Variables, Schemas(o.Faults))
+	if err != nil {
+		return nil, &InvalidError{err}
+	}
+	l := &Loaded{Experiment: exp, Path: path}
+	names, err := layoutNames(exp, o)
+	if err != nil {
+		return nil, &InvalidError{err}
+	}
+	var invalid, refused []error
+	for _, name := range names {
+		layout, err := l.layout(name, o)
+		switch {
+		case errors.Is(err, plan.ErrRefused):
+			refused = append(refused, err)
+		case err != nil:
+			invalid = append(invalid, err)
+		}
+		l.Layouts = append(l.Layouts, layout)
+	}
+	if len(invalid) > 0 {
+		return nil, &InvalidError{errors.Join(append(invalid, refused...)...)}
+	}
+	if err := l.knownSteps(); err != nil && o.Inventory == "" && len(o.Layouts) == 0 {
+		return nil, &InvalidError{err}
+	}
+	return l, errors.Join(refused...)
+}
+
+// Schemas returns the parameter schemas of the faults by kind.
+func Schemas(faults map[fault.Kind]fault.Info) map[string]json.RawMessage {
+	out := map[string]json.RawMessage{}
+	for kind, info := range faults {
+		out[string(kind)] = info.Params
+	}
+	return out
+}
+
+func readFile(path, what string) ([]byte, error) {
+	src, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &InvalidError{fmt.Errorf("read %s %s: no such file", what, path)}
+	}
+	if err != nil {
+		return nil, &InvalidError{fmt.Errorf("read %s: %w", what, err)}
+	}
+	return src, nil
+}
+
+func layoutNames(exp *experiments.Experiment, o Options) ([]string, error) {
+	for _, name := range o.Layouts {
+		if !slices.Contains(exp.LayoutOrder, name) {
+			return nil, fmt.Errorf("choose layout: the experiment has no layout %q (%s)", name, strict.Choices(name, "layouts", exp.LayoutOrder))
+		}
+	}
+	switch {
+	case o.Inventory != "" && len(o.Layouts) > 1:
+		return nil, fmt.Errorf("choose layout: one inventory is one layout, not %s", strings.Join(o.Layouts, " and "))
+	case o.Inventory != "" && len(o.Layouts) == 0:
+		return []string{""}, nil
+	case len(exp.LayoutOrder) == 0:
+		return nil, errors.New("choose layout: the experiment has no layouts: give --inventory FILE, or add layouts")
+	}
+	return slices.DeleteFunc(slices.Clone(exp.LayoutOrder), func(name string) bool {
+		return len(o.Layouts) > 0 && !slices.Contains(o.Layouts, name)
+	}), nil
+}
+
+func (l *Loaded) layout(name string, o Options) (Layout, error) {
+	path := o.Inventory
+	if path == "" {
+		path = filepath.Join(filepath.Dir(l.Path), l.Experiment.Layouts[name].Lab)
+	}
+	layout := Layout{Name: name, Path: path}
+	src, err := readFile(path, "inventory")
+	if err != nil {
+		return layout, err
+	}
+	layout.Inventory, err = inventory.Parse(src, path, l.Experiment.LabVariables())
+	if err != nil {
+		return layout, err
+	}
+	layout.Plan, err = plan.New(l.Experiment, layout.Inventory, name, o.Faults)
+	if err != nil {
+		return layout, fmt.Errorf("plan %s: %w", path, err)
+	}
+	return layout, nil
+}
+
+// knownSteps refuses a runbook step that no layout has: a misspelt one would be
+// left out everywhere in silence.
+func (l *Loaded) knownSteps() error {
+	var errs []error
+	for _, s := range l.Experiment.Runbook {
+		var known []string
+		found := false
+		for _, layout := range l.Layouts {
+			found = found || layout.Inventory.HasStep(s.Step)
+			for _, step := range layout.Inventory.Runbook {
+				known = append(known, step.Name)
+			}
+		}
+		if !found {
+			errs = append(errs, fmt.Errorf("runbook at %s: no layout has a step %q (%s)", s.At, s.Step, strict.Choices(s.Step, "steps", slices.Compact(known))))
+		}
+	}
+	return errors.Join(errs...)
+}
