@@ -26,7 +26,7 @@ func findings(dir string) []string {
 	for _, path := range logs {
 		host := filepath.Base(filepath.Dir(path))
 		for _, text := range findingsIn(path) {
-			out = append(out, host+": "+text)
+			out = append(out, host+": "+strings.TrimPrefix(text, host+": "))
 		}
 	}
 	slices.Sort(out)
