@@ -20,6 +20,10 @@ const (
 	readers     = 16                     // concurrent reads by sequence
 )
 
+// idInProcess is the store's answer to a second sending while the first has no
+// majority yet; asking again tells how that ended.
+const idInProcess jetstream.ErrorCode = 10158
+
 // store is a connection to one store.
 type store struct {
 	site
@@ -88,10 +92,17 @@ func (s *store) publish(ctx context.Context, topic string, data []byte, id strin
 	if id != "" {
 		opts = append(opts, jetstream.WithMsgID(id))
 	}
-	if _, err := s.js.PublishMsg(ctx, m, opts...); err != nil {
-		return fmt.Errorf("store in %s: %w", s.name, err)
+	for {
+		_, err := s.js.PublishMsg(ctx, m, opts...)
+		if err == nil {
+			return nil
+		}
+		var api *jetstream.APIError
+		if !errors.As(err, &api) || api.ErrorCode != idInProcess || ctx.Err() != nil {
+			return fmt.Errorf("store in %s: %w", s.name, err)
+		}
+		time.Sleep(20 * time.Millisecond)
 	}
-	return nil
 }
 
 // all reads every message in stored order, each by its sequence: a consumer may
