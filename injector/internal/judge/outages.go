@@ -96,8 +96,8 @@ func (l *layout) reported(o outage) report.Outage {
 		GateDetail:     o.gate.detail(),
 	}
 	if !o.open {
-		own := o.own.Seconds()
-		r.OwnWallS = &own
+		own, to := o.own.Seconds(), o.to.Seconds()
+		r.OwnWallS, r.ToWallS = &own, &to
 	}
 	return r
 }

@@ -1,8 +1,127 @@
 package report
 
-import "errors"
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"maps"
+	"slices"
+	"strings"
+)
 
-// HTML is report.html: one page that needs nothing but itself.
+//go:embed assets
+var assets embed.FS
+
+// page is what the templates see.
+type page struct {
+	*Run
+	Story    []string
+	Score    []scoreRow
+	Compares bool
+	Parts    []part
+	Vars     []pair
+	Built    []pair
+	Charts   []chart
+	Style    template.CSS
+	Plot     template.JS
+	Draw     template.JS
+	// Policy lets only the page's own two scripts run.
+	Policy string
+}
+
+// part is one layout's section.
+type part struct {
+	Layout
+	Index    int
+	Timeline []moment
+	Lanes    []lane
+	Sites    []siteHosts
+}
+
+type pair struct{ Name, Value string }
+
+// siteHosts are the hosts of one site.
+type siteHosts struct {
+	Site  string
+	Hosts []Host
+}
+
+// HTML is report.html: one page that needs nothing but itself, neither network
+// nor script to be read. Everything that comes from the run is escaped, and the
+// page's own policy lets no other script run.
 func HTML(run *Run) ([]byte, error) {
-	return nil, errors.New("render page: not written yet")
+	t, err := template.New("page.tmpl").Funcs(template.FuncMap{
+		"long":    func(s float64) string { return Long(seconds(s)) },
+		"wall":    func(s float64) string { return Wall(seconds(s)) },
+		"own":     func(s *float64) string { return ownText(Outage{OwnWallS: s}, 1) },
+		"instant": func(s float64) string { return Instant(seconds(s)) },
+		"percent": Percent, "count": Count, "join": func(s []string) string { return strings.Join(s, ", ") },
+	}).ParseFS(assets, "assets/*.tmpl")
+	if err != nil {
+		return nil, fmt.Errorf("read page templates: %w", err)
+	}
+	p, err := newPage(run)
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	if err := t.Execute(&out, p); err != nil {
+		return nil, fmt.Errorf("render page: %w", err)
+	}
+	return out.Bytes(), nil
+}
+
+func newPage(run *Run) (*page, error) {
+	files := map[string]string{}
+	for _, name := range []string{"uplot.js", "uplot.css", "page.css", "page.js"} {
+		src, err := assets.ReadFile("assets/" + name)
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", name, err)
+		}
+		files[name] = string(src)
+	}
+	p := &page{
+		Run: run, Story: story(run), Score: scoreboard(run), Vars: pairs(run.Variables), Built: pairs(run.Versions),
+		Style:  template.CSS(files["uplot.css"] + "\n" + files["page.css"]), //nolint:gosec // our own files
+		Plot:   template.JS(files["uplot.js"]),                              //nolint:gosec // our own files
+		Draw:   template.JS(files["page.js"]),                               //nolint:gosec // our own files
+		Policy: "default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src " + source(files["uplot.js"]) + " " + source(files["page.js"]),
+	}
+	for _, r := range p.Score {
+		p.Compares = p.Compares || r.Happened != ""
+	}
+	for i, l := range run.Layouts {
+		p.Parts = append(p.Parts, part{Layout: l, Index: i, Timeline: timeline(l), Lanes: lanes(l), Sites: bySite(l.Hosts)})
+		p.Charts = append(p.Charts, chartOf(l))
+	}
+	return p, nil
+}
+
+// source names a script by its content for the page's policy.
+func source(script string) string {
+	sum := sha256.Sum256([]byte(script))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}
+
+func pairs[V any](m map[string]V) []pair {
+	var out []pair
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		out = append(out, pair{k, fmt.Sprint(m[k])})
+	}
+	return out
+}
+
+func bySite(hosts []Host) []siteHosts {
+	var out []siteHosts
+	for _, h := range hosts {
+		i := slices.IndexFunc(out, func(s siteHosts) bool { return s.Site == h.Site })
+		if i < 0 {
+			out, i = append(out, siteHosts{Site: h.Site}), len(out)
+		}
+		out[i].Hosts = append(out[i].Hosts, h)
+	}
+	return out
 }

@@ -63,13 +63,13 @@ const waited = " waited for power or people"
 // layout had one.
 func probeRows(run *Run, name string, add func(string, clockKind, func(Layout) cell)) {
 	outage := func(l Layout) (Outage, int) { p, _ := l.probe(name); return p.worst() }
-	any := false
+	cut := false
 	for _, l := range run.Layouts {
 		_, n := outage(l)
-		any = any || n > 0
+		cut = cut || n > 0
 	}
 	add(name+" dark from", noClock, func(l Layout) cell { o, n := outage(l); return fromCell(o, n) })
-	if any {
+	if cut {
 		add(name+waited, replayed, func(l Layout) cell {
 			o, n := outage(l)
 			return cell{Text: gatedText(o, n), Bad: l.failed(name + ".gated")}

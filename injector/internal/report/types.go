@@ -185,7 +185,8 @@ type Probe struct {
 type Outage struct {
 	FromIncidentS  float64  `json:"from_incident_s"`
 	FromWallS      float64  `json:"from_wall_s"`
-	From           string   `json:"from"` // T+3m5s
+	ToWallS        *float64 `json:"to_wall_s"` // null: still down at the end
+	From           string   `json:"from"`      // T+3m5s
 	GatedIncidentS float64  `json:"gated_incident_s"`
 	Gate           string   `json:"gate"` // none, power, runbook
 	GateDetail     string   `json:"gate_detail,omitempty"`
