@@ -1,0 +1,209 @@
+package faulttest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/firedrill-io/firedrill/internal/digest"
+	"github.com/firedrill-io/firedrill/internal/inventory"
+	"github.com/firedrill-io/firedrill/internal/lab"
+	"github.com/firedrill-io/firedrill/internal/netns"
+	"github.com/firedrill-io/firedrill/internal/proc"
+	"github.com/firedrill-io/firedrill/plugins/fault"
+)
+
+// callTime bounds what the suite waits for one answer.
+const callTime = 30 * time.Second
+
+// hostFolder is where the stand-in keeps lock and sockets inside a host.
+const hostFolder = "/run/faulttest"
+
+func bounded() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.Background(), callTime)
+}
+
+func kindOf(d fault.Driver) fault.Kind {
+	info, err := d.Describe(context.Background())
+	if err != nil {
+		return ""
+	}
+	return info.Kind
+}
+
+// place is a lab with the host under test and, beside it, its neighbours.
+type place struct {
+	lab    *lab.Lab
+	host   *Host
+	beside bool   // the agent is on the machine, not in the host
+	folder string // of the stand-in, when it is beside
+}
+
+// neighbourhood is the host under test (a), one in its rack and one on another site.
+func neighbourhood() inventory.Inventory {
+	host := func(name, site, rack, address string) inventory.Host {
+		return inventory.Host{Name: name, Site: site, Rack: rack, Feeds: []string{"feed-" + site}, Address: address}
+	}
+	return inventory.Inventory{
+		Name: "faulttest",
+		Sites: []inventory.Site{
+			{Name: "east", Racks: []inventory.Rack{{Name: "r1"}}},
+			{Name: "west", Racks: []inventory.Rack{{Name: "r2"}}},
+		},
+		Power: []inventory.PowerSource{
+			{Name: "feed-east", Kind: inventory.Feed, Site: "east"},
+			{Name: "feed-west", Kind: inventory.Feed, Site: "west"},
+		},
+		Hosts: []inventory.Host{
+			host("a", "east", "r1", "10.77.1.1"), host("b", "east", "r1", "10.77.1.2"), host("c", "west", "r2", "10.77.2.1"),
+		},
+	}
+}
+
+// raise raises the lab; it goes with the test.
+func raise(t testing.TB, beside bool) (*place, error) {
+	l, err := lab.Up(t.Context(), lab.Config{Inventory: neighbourhood()})
+	if err != nil {
+		return nil, err
+	}
+	p := &place{lab: l, host: &Host{Name: "a", Lab: l}, beside: beside}
+	t.Cleanup(func() {
+		if err := l.Down(); err != nil {
+			t.Error(err)
+		}
+	})
+	if beside {
+		if p.folder, err = os.MkdirTemp("", "faulttest"); err != nil {
+			return nil, err
+		}
+		t.Cleanup(func() { _ = os.RemoveAll(p.folder) })
+	}
+	return p, p.host.refresh()
+}
+
+// target is what an agent would make of the host.
+func (p *place) target(c Case) fault.Target {
+	t := fault.Target{Host: p.host.Name, StateDir: "/state"}
+	if p.beside {
+		t.Power, t.StateDir = p.lab.PowerSocket(), p.folder
+	}
+	if c.Target != nil {
+		t = c.Target(p.host, t)
+	}
+	return t
+}
+
+// standIn starts the stand-in of the agent where the agent would be.
+func (p *place) standIn() (*agent, error) {
+	theirIn, in, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer theirIn.Close()
+	out, theirOut, err := os.Pipe()
+	if err != nil {
+		return nil, errors.Join(err, in.Close())
+	}
+	defer theirOut.Close()
+	start := p.startInside
+	if p.beside {
+		start = p.startBeside
+	}
+	kill, err := start(theirIn, theirOut)
+	if err != nil {
+		return nil, errors.Join(err, in.Close(), out.Close())
+	}
+	return newAgent(in, out, kill), nil
+}
+
+func (p *place) startInside(in, out *os.File) (kill func(), err error) {
+	hp, err := p.lab.Start(p.host.Name, lab.HostCommand{
+		Path: proc.Self, Args: []string{roleStandIn, hostFolder}, Stdio: lab.Stdio{In: in, Out: out, Err: os.Stderr},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return func() { _ = hp.Close() }, nil // kills it
+}
+
+// startBeside starts it as an out-of-band agent: on the machine, but in the
+// network namespace of the fabric.
+func (p *place) startBeside(in, out *os.File) (kill func(), err error) {
+	ns, err := netns.Open(p.lab.FabricNS())
+	if err != nil {
+		return nil, err
+	}
+	defer ns.Close()
+	var pr *proc.Process
+	err = ns.Do(func() error {
+		pr, err = proc.Start(proc.Spec{Path: proc.Self, Args: []string{roleStandIn, p.folder}, Stdin: in, Stdout: out, Stderr: os.Stderr})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return func() {
+		_ = pr.Kill() // it may have ended
+		_, _ = pr.Wait()
+	}, nil
+}
+
+// digest lists the host from inside.
+func (p *place) digest() (digest.Digest, error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return digest.Digest{}, err
+	}
+	defer r.Close()
+	text := make(chan []byte, 1)
+	go func() {
+		b, _ := io.ReadAll(r) // what is missing shows when it is decoded
+		text <- b
+	}()
+	ctx, cancel := bounded()
+	defer cancel()
+	code, err := p.lab.Exec(ctx, p.host.Name, []string{proc.Self, roleDigest}, lab.Stdio{Out: w, Err: os.Stderr})
+	_ = w.Close()
+	b := <-text
+	if err != nil || code != 0 {
+		return digest.Digest{}, fmt.Errorf("list host %s: exit code %d: %w", p.host.Name, code, err)
+	}
+	var d digest.Digest
+	if err := json.Unmarshal(b, &d); err != nil {
+		return d, fmt.Errorf("list host %s: %w", p.host.Name, err)
+	}
+	return d, nil
+}
+
+// writeDigest is the role that runs inside the host.
+func writeDigest(w io.Writer) error {
+	d, err := digest.Host(digest.HostOptions{Folders: []string{"/tmp", "/data"}})
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(w).Encode(d)
+}
+
+// settleTime is how long a host may take to be as it was: the kernel lets go of
+// namespaces and loop devices some time after the call that ended them, and a
+// host that was switched on needs a moment.
+const settleTime = 5 * time.Second
+
+// changed compares the host with before until it is the same, for at most limit.
+func (p *place) changed(before digest.Digest, limit time.Duration) ([]string, error) {
+	for end := time.Now().Add(limit); ; time.Sleep(20 * time.Millisecond) {
+		now, err := p.digest()
+		diff := digest.Diff(before, now)
+		if err == nil && len(diff) == 0 {
+			return nil, nil
+		}
+		if time.Now().After(end) {
+			return diff, err
+		}
+	}
+}
