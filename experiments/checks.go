@@ -1,6 +1,7 @@
 package experiments
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 
@@ -16,12 +17,13 @@ type checks struct {
 	root    *strict.Node
 	probes  []string
 	ledgers []string
+	faults  map[string]json.RawMessage
 	// end is the last instant of the clock; 0 if the clock has no pace.
 	end Instant
 }
 
-func newChecks(doc *strict.Document) *checks {
-	return &checks{doc: doc, root: doc.Root}
+func newChecks(doc *strict.Document, faults map[string]json.RawMessage) *checks {
+	return &checks{doc: doc, root: doc.Root, faults: faults}
 }
 
 func (c *checks) run() {

@@ -59,9 +59,13 @@ func (c *checks) fault(n *strict.Node, start Instant, timed bool) {
 	}
 }
 
+// kinds returns the known kinds among the keys of a fault; other keys the schema
+// refuses by itself.
 func (c *checks) kinds(n *strict.Node) (kinds []string) {
+	strange := false
 	for _, p := range n.Entries() {
-		if faultKeys[p.Key] {
+		if _, ok := c.faults[p.Key]; !ok {
+			strange = strange || !faultKeys[p.Key]
 			continue
 		}
 		kinds = append(kinds, p.Key)
@@ -69,7 +73,7 @@ func (c *checks) kinds(n *strict.Node) (kinds []string) {
 			c.doc.AddKey(p, "write two faults", "one fault has two kinds, %s and %s", kinds[0], p.Key)
 		}
 	}
-	if len(kinds) == 0 && n.Kind == strict.Map {
+	if len(kinds) == 0 && !strange && n.Kind == strict.Map {
 		c.doc.Add(n, "write the kind as a key: powerloss: {}", "the fault has no kind")
 	}
 	return kinds

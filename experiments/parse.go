@@ -41,7 +41,7 @@ func Parse(src []byte, file string, vars map[string]string, faults map[string]js
 		}
 	}
 	doc.Validate(schema)
-	newChecks(doc).run()
+	newChecks(doc, faults).run()
 	exp := &Experiment{Values: values}
 	if err := doc.Decode(exp); err != nil {
 		return nil, err

@@ -10,6 +10,8 @@ import (
 	"github.com/invopop/jsonschema"
 )
 
+//go:generate go test -run TestBaseSchema . -update
+
 // baseSchema is generated from the types; its stage faults know no kind yet.
 //
 //go:embed schema.json

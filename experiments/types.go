@@ -27,7 +27,7 @@ type Ratio float64
 type Experiment struct {
 	Name       string              `json:"experiment" jsonschema:"pattern=^[a-z0-9]([a-z0-9-]*[a-z0-9])?$,title=a name of small letters and digits and -,example=datacenter-fire"`
 	Title      string              `json:"title,omitempty"`
-	Clock      Clock               `json:"clock"`
+	Clock      Clock               `json:"clock,omitzero"`
 	Seed       int64               `json:"seed"`
 	Variables  map[string]Variable `json:"variables,omitempty"`
 	Layouts    map[string]Layout   `json:"layouts,omitempty"` // run in file order: see LayoutOrder

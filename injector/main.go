@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/firedrill-io/firedrill/experiments/strict"
 	"github.com/firedrill-io/firedrill/internal/lab"
 )
 
@@ -41,7 +42,10 @@ func execute(ctx context.Context, args []string) int {
 		return exitHeld
 	}
 	if text := err.Error(); text != "" {
-		fmt.Fprintln(os.Stderr, "injector: "+text)
+		if len(strict.Problems(err)) == 0 { // these begin with file:line:column, for editors
+			text = "injector: " + text
+		}
+		fmt.Fprintln(os.Stderr, text)
 	}
 	var coded *exitError
 	switch {
@@ -63,6 +67,7 @@ func newRootCommand() *cobra.Command {
 	}
 	root.SetOut(os.Stdout)
 	root.SetErr(os.Stderr)
-	root.AddCommand(newRunCommand(), newClientsCommand())
+	root.AddCommand(newRunCommand(), newClientsCommand(),
+		newInitCommand(), newValidateCommand(), newPlanCommand(), newSchemaCommand())
 	return root
 }

@@ -36,7 +36,7 @@ func newRunCommand() *cobra.Command {
 	f := cmd.Flags()
 	f.BoolVar(&o.Lab, "lab", false, "raise each layout's simulated data centre on this machine")
 	f.StringArrayVar(&o.Layouts, "layout", nil, "run only this layout (may be repeated; default: all, in file order)")
-	f.StringToStringVar(&o.Variables, "var", nil, "set a variable of the experiment: name=value")
+	o.Variables = varFlag(f)
 	f.BoolVar(&o.AsPredicted, "as-predicted", false, "exit 0 if and only if every layout ends as its prediction says")
 	f.StringVar(&o.Dir, "out", "runs", "folder for the run's folder")
 	f.StringVar(&o.Services, "services", filepath.Join(beside, "lab"), "folder with the programs of the lab's services")

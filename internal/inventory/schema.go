@@ -8,6 +8,8 @@ import (
 	"github.com/firedrill-io/firedrill/experiments/strict"
 )
 
+//go:generate go test -run TestSchemaIsCurrent . -update
+
 // schema is generated from the types.
 //
 //go:embed schema.json

@@ -30,6 +30,8 @@ type Options struct {
 	Inventory string   // path; instead of the layouts' lab files
 	Variables map[string]string
 	Faults    map[fault.Kind]fault.Info
+	// Bare lets an experiment without layouts pass: only its own file is read.
+	Bare bool
 }
 
 // Loaded is an experiment and its layouts, ready to run.
@@ -127,6 +129,8 @@ func layoutNames(exp *experiments.Experiment, o Options) ([]string, error) {
 		return nil, fmt.Errorf("choose layout: one inventory is one layout, not %s", strings.Join(o.Layouts, " and "))
 	case o.Inventory != "" && len(o.Layouts) == 0:
 		return []string{""}, nil
+	case len(exp.LayoutOrder) == 0 && o.Bare:
+		return nil, nil
 	case len(exp.LayoutOrder) == 0:
 		return nil, errors.New("choose layout: the experiment has no layouts: give --inventory FILE, or add layouts")
 	}

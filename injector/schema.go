@@ -1,0 +1,47 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/firedrill-io/firedrill/experiments"
+	"github.com/firedrill-io/firedrill/injector/internal/load"
+	"github.com/firedrill-io/firedrill/internal/inventory"
+	"github.com/firedrill-io/firedrill/plugins"
+)
+
+//go:generate go test -run TestCommittedSchemas . -update
+
+func newSchemaCommand() *cobra.Command {
+	ofInventory := false
+	cmd := &cobra.Command{
+		Use:   "schema",
+		Short: "Print the JSON Schema of the experiment file, for editors",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			out, err := experimentSchema()
+			if ofInventory {
+				out, err = inventory.Schema(), nil
+			}
+			if err == nil {
+				_, err = cmd.OutOrStdout().Write(out)
+			}
+			if err != nil {
+				return fmt.Errorf("print schema: %w", err)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&ofInventory, "inventory", false, "of inventories and lab files instead")
+	return cmd
+}
+
+// experimentSchema has the parameters of all built-in faults merged in.
+func experimentSchema() ([]byte, error) {
+	infos, err := plugins.Catalogue()
+	if err != nil {
+		return nil, err
+	}
+	return experiments.Schema(load.Schemas(infos))
+}
