@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"regexp"
 	"strings"
 )
 
@@ -68,10 +69,14 @@ var knobs = []string{
 	"devices.list",
 }
 
+// ownGroup is a group that an agent made for itself. It carries the agent's pid,
+// which differs after a restart; one that was left behind shows by its number.
+var ownGroup = regexp.MustCompile(`/(guardian|plugins)\.\d+`)
+
 // cgroupKnobs adds every control group with its settings.
 func (l *listing) cgroupKnobs(mounts []mount) error {
 	return eachCgroup(mounts, func(h mount, path, dir string) {
-		words := []string{"cgroup", dir}
+		words := []string{"cgroup", ownGroup.ReplaceAllString(dir, "/$1.*")}
 		for _, knob := range knobs {
 			if text, ok := readTrimmed(dir, knob); ok {
 				words = append(words, knob+"="+strings.Join(strings.Fields(text), ","))

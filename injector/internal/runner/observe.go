@@ -36,7 +36,7 @@ func (d *drive) observe(ctx context.Context, items []plan.Injection) {
 func takeOver(r *injectionResult, o control.Observed) {
 	r.observe(o.Observation)
 	if o.Applied != nil {
-		r.applied = o.Applied
+		r.applied, r.err = o.Applied, "" // also when the answer to fire was lost
 		if o.Applied.Err != nil {
 			r.err = o.Applied.Err.Message
 		}

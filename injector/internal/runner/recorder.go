@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/firedrill-io/firedrill/experiments"
 	"github.com/firedrill-io/firedrill/injector/internal/plan"
 	"github.com/firedrill-io/firedrill/internal/evidence"
 )
@@ -71,7 +72,7 @@ func (r *recorder) record(e evidence.Event, show bool) {
 		e.Layout = r.layout
 	}
 	if e.Incident == "" && !r.t0.IsZero() && r.plan != nil {
-		e.Incident = r.plan.IncidentAt(e.Wall.Sub(r.t0)).String()
+		e.Incident = clock(r.plan.IncidentAt(e.Wall.Sub(r.t0)))
 	}
 	if b, err := json.Marshal(e); err == nil {
 		_, _ = r.log.Write(append(b, '\n'))
@@ -81,13 +82,23 @@ func (r *recorder) record(e evidence.Event, show bool) {
 	}
 }
 
+// clock rounds an instant to what the pace lets one tell apart: seconds in the
+// first ten minutes, minutes afterwards.
+func clock(i experiments.Instant) string {
+	unit := time.Minute
+	if time.Duration(i) < 10*time.Minute {
+		unit = time.Second
+	}
+	return experiments.Instant(time.Duration(i).Truncate(unit)).String()
+}
+
 // show prints one line: incident clock, wall clock from T0, what happened.
 func (r *recorder) show(e evidence.Event) {
 	wall := ""
 	if !r.t0.IsZero() {
 		wall = fmt.Sprintf("%7.1fs", e.Wall.Sub(r.t0).Seconds())
 	}
-	_, _ = fmt.Fprintf(r.out, "%9s %8s  %s\n", e.Incident, wall, e.Message)
+	_, _ = fmt.Fprintf(r.out, "%8s %8s  %s\n", e.Incident, wall, e.Message)
 }
 
 // say prints and records a line that belongs to no stage.

@@ -20,7 +20,7 @@ func (d *drive) round(ctx context.Context, r round) error {
 	if !d.until(ctx, r.prepare) {
 		return nil
 	}
-	deadline, cancel := context.WithDeadline(ctx, d.t0.Add(r.start-fireLead/4))
+	deadline, cancel := context.WithDeadline(ctx, d.t0.Add(r.start-fireLead/2))
 	defer cancel()
 	agents, of := d.byAgent(r.items)
 	control.Each(agents, func(agent string) error { return d.prepare(deadline, agent, of[agent]) })
@@ -40,11 +40,12 @@ func (d *drive) round(ctx context.Context, r round) error {
 	if len(ready) == 0 || !d.until(ctx, r.start-fireLead) {
 		return nil
 	}
-	d.fire(deadline, ready)
+	fired := d.fire(ctx, r, ready)
 	if !d.until(ctx, r.start) {
 		return nil
 	}
 	d.announce(ready)
+	<-fired
 	d.endedByPower(ready)
 	if d.until(ctx, r.start+observeLag) {
 		d.observe(ctx, ready)
@@ -78,17 +79,29 @@ func (d *drive) arm(ctx context.Context, agent string, items []plan.Injection) e
 	return nil
 }
 
-func (d *drive) fire(ctx context.Context, items []plan.Injection) {
+// fire sends what is armed on its way; the channel closes when all have answered.
+func (d *drive) fire(ctx context.Context, r round, items []plan.Injection) <-chan struct{} {
 	d.mu.Lock()
 	d.changed = true
 	d.mu.Unlock()
+	// An answer that is lost may still have fired: what is sent is live.
+	for _, i := range items {
+		d.set(i.ID, func(r *injectionResult) { r.fired = true })
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		ctx, cancel := context.WithDeadline(ctx, d.t0.Add(r.start+fireLimit))
+		defer cancel()
+		d.fireAll(ctx, items)
+	}()
+	return done
+}
+
+func (d *drive) fireAll(ctx context.Context, items []plan.Injection) {
 	agents, of := d.byAgent(items)
 	control.Each(agents, func(agent string) error {
 		var reply control.Ack
-		// An answer that is lost may still have fired: what was sent is live.
-		for _, i := range of[agent] {
-			d.set(i.ID, func(r *injectionResult) { r.fired = true })
-		}
 		err := d.agents.Call(ctx, agent, control.VerbFire, control.FireRequest{IDs: ids(of[agent])}, &reply)
 		d.note(of[agent], reply.Results, err, func(*injectionResult) {})
 		return err

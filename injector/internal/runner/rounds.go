@@ -9,8 +9,9 @@ import (
 
 // Lead times of the drive, wall time.
 const (
-	prepareLead = 3 * time.Second        // prepare begins so long before a start
-	fireLead    = 400 * time.Millisecond // everything must be armed by then
+	prepareLead = 4 * time.Second        // prepare begins so long before a start
+	fireLead    = time.Second            // everything must be armed by then
+	fireLimit   = 2 * time.Second        // after a start, for the agents' answers
 	powerPause  = 500 * time.Millisecond // a host must be on so long before it is cut again
 	observeLag  = 700 * time.Millisecond // after a start, until the meter has seen something
 	observeLead = 500 * time.Millisecond // before an end
