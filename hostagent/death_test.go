@@ -120,9 +120,9 @@ func TestAgentStoppedPastTakeOver(t *testing.T) {
 	t.Logf("reverted %s after the agent stopped", time.Since(began))
 	_ = w.agent.Signal(syscall.SIGCONT) // it is dead: nothing it could still do
 	select {
-	case code := <-w.ended:
-		if code != 128+int(syscall.SIGKILL) {
-			t.Errorf("the agent ended with %d", code)
+	case <-w.ended:
+		if w.code != 128+int(syscall.SIGKILL) {
+			t.Errorf("the agent ended with %d", w.code)
 		}
 	case <-time.After(5 * time.Second):
 		t.Fatal("the stopped agent lives")
@@ -201,9 +201,9 @@ func TestSigtermReverts(t *testing.T) {
 	w.mustInject(mock.Params{}, hour)
 	w.must(w.agent.Signal(syscall.SIGTERM))
 	select {
-	case code := <-w.ended:
-		if code != exitOK {
-			t.Errorf("exit code %d", code)
+	case <-w.ended:
+		if w.code != exitOK {
+			t.Errorf("exit code %d", w.code)
 		}
 	case <-time.After(10 * time.Second):
 		t.Fatal("the agent does not end")

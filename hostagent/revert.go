@@ -68,6 +68,7 @@ func (r *revertOptions) run(ctx context.Context, out io.Writer) error {
 		return &exitError{exitRefused, err}
 	}
 	defer func() { _ = lock.Release() }()
+	defer guardian.Sweep(state.Groups)
 	return r.revert(ctx, out, state.Name, bootID)
 }
 

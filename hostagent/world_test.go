@@ -19,6 +19,7 @@ import (
 	"github.com/firedrill-io/firedrill/hostagent/internal/guardian"
 	"github.com/firedrill-io/firedrill/hostagent/internal/mock"
 	"github.com/firedrill-io/firedrill/internal/control"
+	"github.com/firedrill-io/firedrill/internal/digest/digesttest"
 	"github.com/firedrill-io/firedrill/internal/journal"
 	"github.com/firedrill-io/firedrill/internal/need"
 	"github.com/firedrill-io/firedrill/internal/proc"
@@ -46,7 +47,7 @@ func TestMain(m *testing.M) {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
-		return m.Run()
+		return digesttest.Run(m)
 	}())
 }
 
@@ -77,14 +78,19 @@ type world struct {
 	url    string
 	caller *control.Caller
 	agent  *proc.Process
-	ended  chan int
+	ended  chan struct{} // closed when the agent has ended, with code
+	code   int
 	fired  int
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	need.Check(t, need.Root)
-	dir := t.TempDir()
+	dir, err := os.MkdirTemp("", "fd") // short: sockets lie below it
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	w := &world{t: t, root: filepath.Join(dir, "root"), knob: filepath.Join(dir, "knob"), keys: filepath.Join(dir, "keys")}
 	w.must(os.WriteFile(w.knob, []byte(before), 0o600))
 	w.must(os.Mkdir(w.keys, 0o700))
@@ -127,10 +133,10 @@ func (w *world) start(env ...string) {
 		Env: append(os.Environ(), env...), Stderr: os.Stderr,
 	})
 	w.must(err)
-	ended := make(chan int, 1)
+	ended := make(chan struct{})
 	go func() {
-		code, _ := p.Wait()
-		ended <- code
+		defer close(ended)
+		w.code, _ = p.Wait()
 	}()
 	w.agent, w.ended = p, ended
 	within(w.t, 20*time.Second, "the agent serves", func() bool {
@@ -245,6 +251,9 @@ func (w *world) clear() {
 	within(w.t, 10*time.Second, "the guardian ends", func() bool { return !s.Guardian.Alive() })
 	for _, dir := range s.Groups {
 		within(w.t, 5*time.Second, "no plugin is left", func() bool { return empty(dir) })
+	}
+	if w.run(nil, "revert", "--all") != exitOK { // also removes what a killed guardian could not
+		w.t.Error("revert --all after the test did not manage")
 	}
 }
 

@@ -62,6 +62,14 @@ func ownGroup() (string, error) {
 	return own, err
 }
 
+// Sweep removes what the agent process that had these plugin groups left, if it
+// is empty.
+func Sweep(plugins []string) {
+	for _, dir := range plugins {
+		Groups{parent: filepath.Dir(dir)}.Remove()
+	}
+}
+
 // Leftover lists the plugin groups of earlier processes of this agent.
 func (g Groups) Leftover() []string {
 	return slices.DeleteFunc(g.children("plugins.*"), func(dir string) bool { return dir == g.Plugins })
@@ -106,16 +114,11 @@ func enterGroup(dir string) error {
 
 // leaveGroup goes back to the agent's group and removes what this agent process
 // had, as its guardian is the last one that can.
-func leaveGroup(dir string, plugins []string) {
+func leaveGroup(dir string) {
 	if dir == "" {
 		return
 	}
-	parent := filepath.Dir(dir)
-	if cgroup.Enter(filepath.Dir(parent)) != nil {
-		return
+	if parent := filepath.Dir(dir); cgroup.Enter(filepath.Dir(parent)) == nil {
+		Groups{parent: parent}.Remove()
 	}
-	for _, d := range append(plugins, dir) {
-		_ = cgroup.Remove(d, 0)
-	}
-	_ = os.Remove(parent)
 }

@@ -62,7 +62,7 @@ func Run(ctx context.Context, c Config) error {
 	if err := enterGroup(c.Group); err != nil {
 		c.Logger.Warn("guard", "error", err)
 	}
-	defer leaveGroup(c.Group, c.Plugins)
+	defer leaveGroup(c.Group)
 	harden()
 	reason := "agent died"
 	if pidfd != nil {
