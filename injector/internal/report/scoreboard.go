@@ -79,7 +79,7 @@ func probeRows(run *Run, name string, add func(string, clockKind, func(Layout) c
 			return cell{Text: ownText(o, n), Bad: l.failed(name+".own") || n > 0 && o.OwnWallS == nil}
 		})
 	}
-	add(name+" availability", measured, func(l Layout) cell {
+	add(name+" availability", noClock, func(l Layout) cell {
 		p, ok := l.probe(name)
 		if !ok || p.Samples == 0 {
 			return cell{Text: "not measured"}

@@ -105,7 +105,7 @@ func storyCompare(run *Run) string {
 	var happened, seen []string
 	for _, l := range run.Layouts {
 		for _, c := range l.Compare {
-			text := fmt.Sprintf("%s took %s (%s)", c.Name, Long(seconds(c.HappenedS)), c.Source)
+			text := fmt.Sprintf("%s for %s (%s)", Long(seconds(c.HappenedS)), c.Name, c.Source)
 			if !contains(seen, c.Name) {
 				happened, seen = append(happened, text), append(seen, c.Name)
 			}
@@ -114,7 +114,7 @@ func storyCompare(run *Run) string {
 	if len(happened) == 0 {
 		return "Nothing was compared with a real incident."
 	}
-	return "In the incident itself " + list(happened) + "; waiting for power and people is replayed from its timeline, only what software does by itself is measured here."
+	return "In the incident itself the outage lasted " + list(happened) + "; waiting for power and people is replayed from its timeline, only what software does by itself is measured here."
 }
 
 // storyEnd gives verdicts and the state of the hosts.

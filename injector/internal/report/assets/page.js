@@ -42,7 +42,7 @@
       },
       draw: function (u) {
         var c = u.ctx, box = u.bbox, px = devicePixelRatio;
-        function rule(at, label, shade, dash, bottom) {
+        function rule(at, label, shade, dash, low) {
           var x = Math.round(u.valToPos(at, "x", true));
           c.strokeStyle = c.fillStyle = shade;
           c.setLineDash(dash);
@@ -50,7 +50,7 @@
           c.setLineDash([]);
           var right = x + c.measureText(label).width + 6 * px > box.left + box.width;
           c.textAlign = right ? "right" : "left";
-          c.fillText(label, x + (right ? -4 : 4) * px, bottom ? box.top + box.height - 6 * px : box.top + 12 * px);
+          c.fillText(label, x + (right ? -4 : 4) * px, box.top + (low ? box.height / 2 : 12 * px));
         }
         c.save();
         c.lineWidth = px;
@@ -68,17 +68,17 @@
     var place = figure.querySelector(".curve");
     var shades = ["one", "two", "three"], dashes = [[], [7, 4], [2, 3]];
     var axis = {stroke: color("soft"), grid: {stroke: color("line"), width: 1}, ticks: {stroke: color("line"), width: 1}};
-    var series = [{label: "time", value: function (u, v) { return v === null ? "—" : moment(chart, v); }}];
+    var series = [{label: "time", value: function (u, v, n, at) { return at === null ? "point at the curve" : moment(chart, v); }}];
     chart.probes.forEach(function (p, n) {
       series.push({label: p.name, stroke: color(shades[n % 3]), dash: dashes[n % 3], width: 2, points: {show: false},
         paths: uPlot.paths.stepped({align: 1}), spanGaps: false,
-        value: function (u, v) { return v === null ? "not measured" : v.toFixed(1) + " %"; }});
+        value: function (u, v, n, at) { return at === null ? "" : v === null ? "not measured" : v.toFixed(1) + " %"; }});
     });
     var plot = new uPlot({
       width: place.clientWidth, height: 200, padding: [10, 8, 0, 0],
       scales: {x: {time: false, range: chart.axis}, y: {range: [0, 104]}},
       axes: [Object.assign({}, axis, {values: function (u, vs) { return vs.map(function (v) { return v + " s"; }); }}),
-        Object.assign({}, axis, {size: 48, splits: [0, 25, 50, 75, 100], values: function (u, vs) { return vs.map(function (v) { return v + " %"; }); }})],
+        Object.assign({}, axis, {size: 58, splits: [0, 25, 50, 75, 100], values: function (u, vs) { return vs.map(function (v) { return v + " %"; }); }})],
       cursor: {drag: {x: false, y: false}}, series: series, plugins: [marks(chart)]
     }, [chart.x].concat(chart.probes.map(function (p) { return p.y; })), place);
     figure.style.setProperty("--axis", plot.bbox.left / devicePixelRatio + "px");
