@@ -68,6 +68,7 @@ func newRootCommand() *cobra.Command {
 	root.SetOut(os.Stdout)
 	root.SetErr(os.Stderr)
 	root.AddCommand(newRunCommand(), newClientsCommand(),
-		newInitCommand(), newValidateCommand(), newPlanCommand(), newSchemaCommand())
+		newInitCommand(), newValidateCommand(), newPlanCommand(), newSchemaCommand(),
+		newLabCommand(), newPreflightCommand())
 	return root
 }

@@ -22,6 +22,7 @@ var Rules = []Rule{
 	{"injector/internal/ledger", []string{"experiments", "injector/internal/probe"}, "runs inside the clients host"},
 	{"injector/internal/clients", []string{"experiments", "injector/internal/ledger", "injector/internal/probe"}, "the clients process and the side that listens to it"},
 	{"injector/internal/broker", []string{"internal/control", "internal/durable"}, "the only importer of nats-server: agents stay small without it"},
+	{"injector/internal/preflight", []string{"internal/cgroup", "internal/lab"}, "tries out what this machine can do"},
 	{"injector/internal/runner", []string{"experiments", "injector/internal/*", "internal/control", "internal/digest", "internal/durable", "internal/evidence", "internal/inventory", "internal/lab", "internal/power", "internal/proc", "plugins", "plugins/fault"}, "drives one run from file to report"},
 
 	{"hostagent", []string{"hostagent/internal/*", "internal/control", "internal/journal", "internal/lab", "internal/durable", "internal/evidence", "internal/failpoint", "internal/proc", "internal/cgroup", "internal/digest", "internal/pluginhost", "plugins/*"}, "ties packages together and lists the built-in plugins; it never sees the injector's packages"},

@@ -190,7 +190,8 @@ func (h *host) spawn(req commandRequest, files []*os.File) (*proc.Process, error
 	return h.children.start(s)
 }
 
-// findProgram looks for a bare name in the host's folders of programs.
+// findProgram looks for a bare name among the services' programs and in the
+// host's folders of programs.
 func findProgram(path string) (string, error) {
 	if filepath.IsAbs(path) {
 		return path, nil
@@ -198,10 +199,10 @@ func findProgram(path string) (string, error) {
 	if strings.Contains(path, "/") {
 		return "", fmt.Errorf("find program %s: give a bare name or an absolute path", path)
 	}
-	for dir := range strings.SplitSeq(hostPath, ":") {
+	for dir := range strings.SplitSeq(HostServices+":"+hostPath, ":") {
 		if st, err := os.Stat(filepath.Join(dir, path)); err == nil && st.Mode().IsRegular() && st.Mode()&0o111 != 0 {
 			return filepath.Join(dir, path), nil
 		}
 	}
-	return "", fmt.Errorf("find program %s: it is in none of %s", path, hostPath)
+	return "", fmt.Errorf("find program %s: it is in none of %s:%s", path, HostServices, hostPath)
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/firedrill-io/firedrill/internal/proc"
 )
 
-// mkfs is looked for in these folders and nowhere else.
+// mkfsFolders is where mkfs.ext4 is looked for, and nowhere else.
 var mkfsFolders = []string{"/usr/sbin", "/sbin", "/usr/bin", "/bin"}
 
 func findMkfs() (string, error) {
@@ -25,6 +25,12 @@ func findMkfs() (string, error) {
 		}
 	}
 	return "", errors.New("find mkfs.ext4: it is in none of " + strings.Join(mkfsFolders, ", ") + "; install e2fsprogs")
+}
+
+// FindMkfs says whether this machine has the program that formats disk images.
+func FindMkfs() error {
+	_, err := findMkfs()
+	return err
 }
 
 // format makes the disk images of all hosts.

@@ -70,7 +70,8 @@ type Stdio struct {
 // HostCommand is a program to be run inside a host.
 type HostCommand struct {
 	// Path is absolute as seen in the host, or proc.Self: the program that raised
-	// the lab. A bare name is looked for in the host's folders of programs.
+	// the lab. A bare name is looked for in HostServices, then in the host's
+	// folders of programs.
 	Path  string
 	Args  []string // without argv[0]
 	Env   []string // added to a minimal environment

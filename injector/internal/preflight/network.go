@@ -1,0 +1,93 @@
+package preflight
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// inNamespace tries something in a network namespace of its own, which is gone
+// with the thread.
+func inNamespace(try func() error) func() error {
+	return func() error {
+		if root() != nil {
+			return errNotRoot
+		}
+		done := make(chan error, 1)
+		go func() {
+			// Never unlocked: the runtime ends the thread with the goroutine.
+			runtime.LockOSThread()
+			if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+				done <- fmt.Errorf("make network namespace: %w", err)
+				return
+			}
+			done <- try()
+		}()
+		return <-done
+	}
+}
+
+func veth() error {
+	v := netlink.NewVeth(netlink.NewLinkAttrs())
+	v.Name, v.PeerName = "a", "b"
+	if err := netlink.LinkAdd(v); err != nil {
+		return fmt.Errorf("add veth: %w", err)
+	}
+	return nil
+}
+
+func bridge() error {
+	b := &netlink.Bridge{LinkAttrs: netlink.NewLinkAttrs()}
+	b.Name = "b"
+	if err := netlink.LinkAdd(b); err != nil {
+		return fmt.Errorf("add bridge: %w", err)
+	}
+	return nil
+}
+
+func netem() error {
+	lo, err := netlink.LinkByName("lo")
+	if err != nil {
+		return fmt.Errorf("find lo: %w", err)
+	}
+	attrs := netlink.QdiscAttrs{LinkIndex: lo.Attrs().Index, Handle: netlink.MakeHandle(1, 0), Parent: netlink.HANDLE_ROOT}
+	if err := netlink.QdiscAdd(netlink.NewNetem(attrs, netlink.NetemQdiscAttrs{Latency: 1000})); err != nil {
+		return fmt.Errorf("add netem: %w", err)
+	}
+	return nil
+}
+
+// bpfTC loads a program that does nothing and attaches it as the faults do.
+func bpfTC() error {
+	prog, err := ebpf.NewProgram(&ebpf.ProgramSpec{
+		Type:         ebpf.SchedCLS,
+		Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()},
+		License:      "Apache-2.0",
+	})
+	if err != nil {
+		return fmt.Errorf("load BPF program: %w", err)
+	}
+	defer prog.Close()
+	lo, err := netlink.LinkByName("lo")
+	if err != nil {
+		return fmt.Errorf("find lo: %w", err)
+	}
+	index := lo.Attrs().Index
+	clsact := &netlink.Clsact{QdiscAttrs: netlink.QdiscAttrs{LinkIndex: index, Handle: netlink.MakeHandle(0xffff, 0), Parent: netlink.HANDLE_CLSACT}}
+	if err := netlink.QdiscAdd(clsact); err != nil {
+		return fmt.Errorf("add clsact: %w", err)
+	}
+	filter := &netlink.BpfFilter{
+		FilterAttrs: netlink.FilterAttrs{LinkIndex: index, Parent: netlink.HANDLE_MIN_EGRESS, Handle: 1, Protocol: unix.ETH_P_ALL, Priority: 1},
+		Fd:          prog.FD(), Name: "preflight", DirectAction: true,
+	}
+	if err := netlink.FilterAdd(filter); err != nil {
+		return errors.Join(fmt.Errorf("attach BPF program: %w", err), netlink.QdiscDel(clsact))
+	}
+	return nil
+}
