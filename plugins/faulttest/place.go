@@ -189,10 +189,14 @@ func writeDigest(w io.Writer) error {
 	return json.NewEncoder(w).Encode(d)
 }
 
-// settleTime is how long a host may take to be as it was: the kernel lets go of
-// namespaces and loop devices some time after the call that ended them, and a
-// host that was switched on needs a moment.
-const settleTime = 5 * time.Second
+// settles is how long the host may take to be as it was. One that was switched
+// on needs longer than the kernel's clearing up after a call.
+func (p *place) settles() time.Duration {
+	if p.beside {
+		return 10 * time.Second
+	}
+	return 2 * time.Second
+}
 
 // changed compares the host with before until it is the same, for at most limit.
 func (p *place) changed(before digest.Digest, limit time.Duration) ([]string, error) {

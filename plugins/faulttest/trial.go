@@ -193,7 +193,7 @@ func (tr *trial) reverted() error {
 
 // unchanged compares the host with what was found.
 func (tr *trial) unchanged() {
-	diff, err := tr.place.changed(tr.before, settleTime)
+	diff, err := tr.place.changed(tr.before, tr.place.settles())
 	tr.must("list host", err)
 	if len(diff) > 0 {
 		tr.failf("the host was not left as found:\n%s", strings.Join(diff, "\n"))
