@@ -86,17 +86,18 @@ func newLabStatusCommand() *cobra.Command {
 			if err != nil {
 				return withCode(exitRefused, err)
 			}
+			if len(labs) == 0 {
+				fmt.Fprintln(cmd.OutOrStdout(), "no lab is up")
+			}
 			for _, l := range labs {
-				if err := printLab(cmd, l); err != nil {
-					return err
-				}
+				printLab(cmd, l)
 			}
 			return nil
 		},
 	}
 }
 
-func printLab(cmd *cobra.Command, l *lab.Lab) error {
+func printLab(cmd *cobra.Command, l *lab.Lab) {
 	kind := fmt.Sprintf("goes with pid %d", l.Owner())
 	if l.Standing() {
 		kind = "standing"
@@ -105,7 +106,9 @@ func printLab(cmd *cobra.Command, l *lab.Lab) error {
 	for _, host := range l.Hosts() {
 		s, err := l.Power().Status(cmd.Context(), host)
 		if err != nil {
-			return withCode(exitRefused, err)
+			// A lab may go down while it is listed.
+			fmt.Fprintf(cmd.OutOrStdout(), "  %-12s %v\n", host, err)
+			continue
 		}
 		state := "dark"
 		if s.On {
@@ -113,7 +116,6 @@ func printLab(cmd *cobra.Command, l *lab.Lab) error {
 		}
 		fmt.Fprintf(cmd.OutOrStdout(), "  %-12s %-15s %s\n", host, s.Address, state)
 	}
-	return nil
 }
 
 func newLabExecCommand() *cobra.Command {
@@ -127,7 +129,11 @@ func newLabExecCommand() *cobra.Command {
 			if err != nil {
 				return withCode(exitRefused, err)
 			}
-			code, err := l.Exec(cmd.Context(), args[0], args[1:], lab.Stdio{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})
+			argv := args[1:]
+			if argv[0] == "--" {
+				argv = argv[1:]
+			}
+			code, err := l.Exec(cmd.Context(), args[0], argv, lab.Stdio{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})
 			if err != nil {
 				return withCode(exitRefused, err)
 			}
