@@ -17,6 +17,9 @@ func (l *listing) files(folders []string, depth int) {
 			if err != nil {
 				return fs.SkipDir // gone, or never there: no line says so
 			}
+			if path == folder {
+				return nil // its entries count; the folder itself may stay empty
+			}
 			info, err := e.Info()
 			if err != nil {
 				return nil //nolint:nilerr // removed while we looked

@@ -2,6 +2,8 @@ package digest_test
 
 import (
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -98,6 +100,11 @@ func host(t *testing.T, nl *netlink.Handle) digest.Digest {
 func TestHostLeavesOutWhatWasDestroyed(t *testing.T) {
 	need.Check(t, need.Root)
 	in, out := t.TempDir(), t.TempDir()
+	for _, dir := range []string{in, out} {
+		if err := os.WriteFile(filepath.Join(dir, "f"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	d, err := digest.Host(digest.HostOptions{
 		Folders:   []string{in, out},
 		Destroyed: []digest.Destroyed{{What: fault.DestroysUnsyncedData, Target: fault.Target{Mounts: []string{in}}}},

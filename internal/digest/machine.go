@@ -18,6 +18,9 @@ type options struct {
 	folders      []string
 }
 
+// labFolder holds the state folders of labs, with their disk images.
+const labFolder = "/run/firedrill/labs"
+
 // Only keeps the lines that carry one of the marks, such as a lab's id: every
 // object of a lab carries its id.
 func Only(marks ...string) Option {
@@ -30,8 +33,7 @@ func Except(marks ...string) Option {
 	return func(o *options) { o.except = append(o.except, marks...) }
 }
 
-// Folders adds folders whose entries are listed: state folders of labs and the
-// images in them.
+// Folders adds folders whose entries are listed, two levels deep.
 func Folders(paths ...string) Option {
 	return func(o *options) { o.folders = append(o.folders, paths...) }
 }
@@ -75,7 +77,7 @@ func Machine(opts ...Option) (Digest, error) {
 		l.labProcesses(roots.Proc),
 	)
 	l.mounts(roots.Sys, mounts)
-	l.files(o.folders, 2)
+	l.files(append(o.folders, labFolder), 2)
 	return l.digest(o.keep), err
 }
 

@@ -27,6 +27,9 @@ func (l *listing) namespaces(proc string, mounts []mount) error {
 	// Lowest pid first: the oldest process names the namespace, not a passer-by.
 	for _, pid := range list {
 		dir := filepath.Join(proc, strconv.Itoa(pid))
+		if p, ok := readProcess(proc, pid); !ok || p.ended() {
+			continue
+		}
 		if held, err := heldBy(dir); err == nil {
 			by := unifiedCgroup(dir)
 			for _, name := range held {

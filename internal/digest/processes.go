@@ -76,7 +76,7 @@ func (l *listing) labProcesses(proc string) error {
 	}
 	for _, pid := range list {
 		p, ok := readProcess(proc, pid)
-		if ok && pid != os.Getpid() && p.ofLab() {
+		if ok && pid != os.Getpid() && !p.ended() && p.ofLab() {
 			l.add("process", strconv.Itoa(pid), "start="+p.start, "comm="+p.comm, "cgroup="+p.cgroup, "args="+strings.Join(p.args, ","))
 		}
 	}
@@ -94,6 +94,11 @@ func (p process) ofLab() bool {
 	}
 	return filepath.Base(strings.TrimSuffix(p.exe, " (deleted)")) == "hostagent"
 }
+
+// ended says that only the process's parent has not taken notice of its end yet.
+// How soon that happens is the parent's affair: on a busy machine's pid 1 it
+// took 15 s.
+func (p process) ended() bool { return p.state == "Z" || p.state == "X" }
 
 // stopped adds the processes that stand still in a signal stop. Stops by a
 // tracer (state t) are left out: a debugger's.

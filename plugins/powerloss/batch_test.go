@@ -10,7 +10,11 @@ import (
 	"github.com/firedrill-io/firedrill/plugins/fault"
 )
 
-// applied cuts items through the driver, as Serve does, and returns the phases.
+// woke is when the plugin began to prepare its first step.
+const woke = "woke"
+
+// applied cuts items through the driver, as Serve does, and returns the phases,
+// the first of them woke.
 func applied(t testing.TB, items []fault.Item[Change]) []fault.Phase {
 	t.Helper()
 	var raw []fault.RawItem
@@ -30,7 +34,7 @@ func applied(t testing.TB, items []fault.Item[Change]) []fault.Phase {
 			t.Fatalf("cut %s: %v", r.ID, r.Err)
 		}
 	}
-	return results[0].Phase
+	return append([]fault.Phase{{Name: woke, At: results[0].Woke}}, results[0].Phase...)
 }
 
 func at(t testing.TB, phases []fault.Phase, name string) fault.BootTime {

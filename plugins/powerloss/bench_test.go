@@ -30,6 +30,7 @@ func BenchmarkRackCut(b *testing.B) {
 		b.StartTimer()
 		phases := applied(b, items)
 		b.StopTimer()
+		sums["late"] += at(b, phases, Began).Sub(at(b, phases, woke))
 		for _, name := range []string{Dark, Frozen, Shutdown, Dead, Released, CanaryLost} {
 			d := at(b, phases, name).Sub(at(b, phases, Began))
 			sums[name] += d

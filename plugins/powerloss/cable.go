@@ -13,20 +13,20 @@ import (
 	"github.com/firedrill-io/firedrill/internal/power"
 )
 
-// cable is the fabric-side end of a host's cable, through a handle in the
-// fabric's namespace.
-type cable struct {
+// fabric is what hosts are plugged into: a network namespace with one handle for
+// all cables of a batch. Nil: the fabric is gone, and all cables with it.
+type fabric struct {
 	ns *netns.NS
 	nl *netlink.Handle
-	// link is nil if the recorded cable is gone.
-	link netlink.Link
+	// packets is the socket canaries are sent and heard through; -1 until asked for.
+	packets int
 }
 
-// openCable finds the recorded cable. A fabric that is gone has none.
-func openCable(s power.Status) (*cable, error) {
+// openFabric opens the fabric that s names.
+func openFabric(s power.Status) (*fabric, error) {
 	ns, err := netns.Open(s.FabricNS)
 	if errors.Is(err, fs.ErrNotExist) {
-		return &cable{}, nil
+		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open fabric of host %s: %w", s.Host, err)
@@ -35,29 +35,56 @@ func openCable(s power.Status) (*cable, error) {
 	if err != nil {
 		return nil, errors.Join(err, ns.Close())
 	}
-	c := &cable{ns: ns, nl: nl}
-	if c.link, err = cableOf(nl, s); err != nil {
-		c.close()
-		return nil, err
-	}
-	return c, nil
+	return &fabric{ns: ns, nl: nl, packets: -1}, nil
 }
 
-func (c *cable) close() {
-	if c.ns != nil {
-		c.nl.Close()
-		_ = c.ns.Close()
+func (f *fabric) close() {
+	if f == nil {
+		return
+	}
+	if f.packets >= 0 {
+		_ = unix.Close(f.packets)
+	}
+	f.nl.Close()
+	_ = f.ns.Close()
+}
+
+// fabrics are those of a batch, by the path of their namespace.
+type fabrics map[string]*fabric
+
+func (all fabrics) of(s power.Status) (*fabric, error) {
+	if f, ok := all[s.FabricNS]; ok {
+		return f, nil
+	}
+	f, err := openFabric(s)
+	if err == nil {
+		all[s.FabricNS] = f
+	}
+	return f, err
+}
+
+func (all fabrics) close() {
+	for _, f := range all {
+		f.close()
 	}
 }
 
-// findCable is for callers that only look.
-func findCable(ns *netns.NS, s power.Status) (netlink.Link, error) {
-	nl, err := ns.Netlink()
+// cable is the fabric-side end of a host's cable.
+type cable struct {
+	fabric *fabric
+	link   netlink.Link // nil if the recorded cable is gone
+}
+
+// cable finds the recorded cable.
+func (f *fabric) cable(s power.Status) (*cable, error) {
+	if f == nil {
+		return &cable{}, nil
+	}
+	link, err := cableOf(f.nl, s)
 	if err != nil {
 		return nil, err
 	}
-	defer nl.Close()
-	return cableOf(nl, s)
+	return &cable{fabric: f, link: link}, nil
 }
 
 // cableOf returns nil if the cable is gone. Index and name together identify
@@ -89,7 +116,7 @@ func (c *cable) dark() error {
 	if c.link == nil {
 		return nil
 	}
-	if err := c.nl.LinkSetDown(c.link); err != nil && !missing(err) {
+	if err := c.fabric.nl.LinkSetDown(c.link); err != nil && !missing(err) {
 		return fmt.Errorf("switch off cable %s: %w", c.link.Attrs().Name, err)
 	}
 	return nil
@@ -100,7 +127,7 @@ func (c *cable) lit() error {
 	if c.link == nil {
 		return nil
 	}
-	if err := c.nl.LinkSetUp(c.link); err != nil && !missing(err) {
+	if err := c.fabric.nl.LinkSetUp(c.link); err != nil && !missing(err) {
 		return fmt.Errorf("switch on cable %s: %w", c.link.Attrs().Name, err)
 	}
 	return nil
@@ -113,7 +140,7 @@ func (c *cable) unplug() error {
 	if c.link == nil {
 		return nil
 	}
-	if err := c.nl.LinkDel(c.link); err != nil && !missing(err) {
+	if err := c.fabric.nl.LinkDel(c.link); err != nil && !missing(err) {
 		return fmt.Errorf("delete cable %s: %w", c.link.Attrs().Name, err)
 	}
 	c.link = nil

@@ -10,7 +10,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/firedrill-io/firedrill/internal/netns"
 	"github.com/firedrill-io/firedrill/internal/power"
 )
 
@@ -32,11 +31,19 @@ const answerTime = 20 * time.Millisecond
 // answers says whether the host answers at least one of three canaries. A host
 // without an IPv4 address or whose cable is gone does not.
 func answers(s power.Status) (bool, error) {
-	c, err := newCanary(s)
+	f, err := openFabric(s)
+	if err != nil {
+		return false, err
+	}
+	defer f.close()
+	cable, err := f.cable(s)
+	if err != nil {
+		return false, err
+	}
+	c, err := newCanary(cable, s)
 	if err != nil || c == nil {
 		return false, err
 	}
-	defer c.close()
 	for range 3 {
 		if c.answered(answerTime) {
 			return true, nil
@@ -46,39 +53,36 @@ func answers(s power.Status) (bool, error) {
 }
 
 // newCanary returns nil if there is no cable, or nobody to ask at its end.
-func newCanary(s power.Status) (*canary, error) {
+func newCanary(cable *cable, s power.Status) (*canary, error) {
 	addr, err := netip.ParseAddr(s.Address)
-	if err != nil || !addr.Is4() {
+	if err != nil || !addr.Is4() || cable.link == nil {
 		return nil, nil //nolint:nilerr // IPv6 only: the meter has nothing to say
 	}
-	ns, err := netns.Open(s.FabricNS)
+	fd, err := cable.fabric.packetSocket()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("open packet socket: %w", err)
 	}
-	defer ns.Close()
-	cable, err := findCable(ns, s)
-	if err != nil || cable == nil {
-		return nil, err
-	}
-	c := &canary{host: addr, probe: arpProbe(cable.Attrs().HardwareAddr, addr)}
+	c := &canary{fd: fd, host: addr, probe: arpProbe(cable.link.Attrs().HardwareAddr, addr)}
 	c.to = unix.SockaddrLinklayer{Protocol: bigEndian(unix.ETH_P_ARP), Ifindex: s.VethIndex, Halen: 6}
 	copy(c.to.Addr[:], broadcast)
-	err = ns.Do(func() error {
-		c.fd, err = openPacket(s.VethIndex)
-		return err
-	})
-	if errors.Is(err, unix.ENODEV) || errors.Is(err, unix.ENXIO) {
-		return nil, nil // unplugged meanwhile
-	}
-	if err != nil {
-		return nil, fmt.Errorf("open packet socket on %s: %w", s.Veth, err)
-	}
 	return c, nil
 }
 
-// openPacket opens a socket that sees the ARP packets coming in over one device.
+// packetSocket is one for all hosts: the kernel takes some 10 ms to close one.
+func (f *fabric) packetSocket() (int, error) {
+	if f.packets >= 0 {
+		return f.packets, nil
+	}
+	err := f.ns.Do(func() (err error) {
+		f.packets, err = openPacket()
+		return err
+	})
+	return f.packets, err
+}
+
+// openPacket opens a socket that sees all ARP packets coming in over a cable.
 // It asks for all protocols, because a bridge takes the others' packets first.
-func openPacket(index int) (int, error) {
+func openPacket() (int, error) {
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return -1, err
@@ -92,7 +96,7 @@ func openPacket(index int) (int, error) {
 	err = errors.Join(
 		unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: uint16(len(arpOnly)), Filter: &arpOnly[0]}),
 		unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_IGNORE_OUTGOING, 1),
-		unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: bigEndian(unix.ETH_P_ALL), Ifindex: index}),
+		unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: bigEndian(unix.ETH_P_ALL)}),
 	)
 	if err != nil {
 		return -1, errors.Join(err, unix.Close(fd))
@@ -124,8 +128,8 @@ func (c *canary) answered(wait time.Duration) bool {
 	}
 	buf := make([]byte, 64)
 	for end := time.Now().Add(wait); ; {
-		n, _, err := unix.Recvfrom(c.fd, buf, 0)
-		if err == nil && c.isAnswer(buf[:n]) {
+		n, from, err := unix.Recvfrom(c.fd, buf, 0)
+		if err == nil && c.isAnswer(buf[:n], from) {
 			return true
 		}
 		left := time.Until(end)
@@ -138,9 +142,9 @@ func (c *canary) answered(wait time.Duration) bool {
 	}
 }
 
-// isAnswer: an ARP reply (operation 2) whose sender is the host.
-func (c *canary) isAnswer(frame []byte) bool {
-	return len(frame) >= 42 && frame[21] == 2 && bytes.Equal(frame[28:32], c.host.AsSlice())
+// isAnswer: an ARP reply (operation 2) whose sender is the host, over its cable.
+func (c *canary) isAnswer(frame []byte, from unix.Sockaddr) bool {
+	over, ok := from.(*unix.SockaddrLinklayer)
+	return ok && over.Ifindex == c.to.Ifindex &&
+		len(frame) >= 42 && frame[21] == 2 && bytes.Equal(frame[28:32], c.host.AsSlice())
 }
-
-func (c *canary) close() { _ = unix.Close(c.fd) }

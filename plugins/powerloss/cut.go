@@ -50,8 +50,10 @@ func (p *Plugin) ApplyBatch(ctx context.Context, items []fault.Item[Change], _, 
 	errs := make([]error, len(items))
 	var cuts []*cut
 	index := map[*cut]int{}
+	opened := fabrics{}
+	defer opened.close()
 	for i, item := range items {
-		c, err := begin(ctx, item)
+		c, err := begin(ctx, item, opened)
 		if err != nil {
 			errs[i] = err
 		}
@@ -61,7 +63,7 @@ func (p *Plugin) ApplyBatch(ctx context.Context, items []fault.Item[Change], _, 
 	}
 	defer func() {
 		for _, c := range cuts {
-			c.close()
+			c.closeDisks()
 		}
 	}()
 	if len(cuts) > 0 && ctx.Err() == nil {
@@ -75,7 +77,7 @@ func (p *Plugin) ApplyBatch(ctx context.Context, items []fault.Item[Change], _, 
 
 // begin opens what the cut needs. It returns nil and no error if the host of the
 // record is off already: then there is nothing to renew.
-func begin(ctx context.Context, item fault.Item[Change]) (*cut, error) {
+func begin(ctx context.Context, item fault.Item[Change], opened fabrics) (*cut, error) {
 	s := item.Change.Host
 	if err := identical(s); err != nil {
 		off, err := stillOff(ctx, item.Target, s, err)
@@ -83,15 +85,18 @@ func begin(ctx context.Context, item fault.Item[Change]) (*cut, error) {
 			return nil, err
 		}
 	}
+	f, err := opened.of(s)
+	if err != nil {
+		return nil, err
+	}
 	c := &cut{host: s}
-	var err error
-	if c.cable, err = openCable(s); err != nil {
+	if c.cable, err = f.cable(s); err != nil {
 		return nil, err
 	}
 	for _, f := range s.FileSystems {
 		disk, err := openDisk(s, f)
 		if err != nil {
-			c.close()
+			c.closeDisks()
 			return nil, err
 		}
 		if disk != nil {
@@ -202,11 +207,6 @@ func (c *cut) shutDown() error {
 }
 
 func (c *cut) kill() error { return cgroup.Kill(c.host.Cgroup) }
-
-func (c *cut) close() {
-	c.closeDisks()
-	c.cable.close()
-}
 
 func (c *cut) closeDisks() {
 	for _, disk := range c.disks {

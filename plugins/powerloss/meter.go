@@ -32,7 +32,7 @@ func startMeter(cuts []*cut) *meter {
 	m := &meter{halt: make(chan struct{}), done: make(chan struct{})}
 	for _, c := range cuts {
 		// A host without a canary is simply not metered: Observe says so.
-		if k, err := newCanary(c.host); err == nil && k != nil {
+		if k, err := newCanary(c.cable, c.host); err == nil && k != nil {
 			m.hosts = append(m.hosts, &metered{canary: k, heard: k.answered(meterStep)})
 		}
 	}
@@ -70,7 +70,6 @@ func (m *meter) stop(ctx context.Context) {
 	var last fault.BootTime
 	heard, silent := 0, 0
 	for _, h := range m.hosts {
-		h.canary.close()
 		if !h.heard {
 			continue
 		}

@@ -31,11 +31,15 @@ func look(s power.Status) (left, error) {
 		text, _ := cgroup.Read(s.Cgroup, "cgroup.freeze")
 		l.frozen = text == "1"
 	}
-	c, err := openCable(s)
+	f, err := openFabric(s)
 	if err != nil {
 		return l, err
 	}
-	defer c.close()
+	defer f.close()
+	c, err := f.cable(s)
+	if err != nil {
+		return l, err
+	}
 	l.cable, l.up = c.link != nil, c.up()
 	for _, f := range s.FileSystems {
 		switch stateOf(s, f, !l.alive || l.frozen || !l.up) {

@@ -42,23 +42,31 @@ func (*Plugin) Revert(ctx context.Context, t fault.Target, c Change) error {
 
 // resume thaws first: the cable comes back to a host that can answer.
 func resume(s power.Status) error {
-	c, err := openCable(s)
+	f, err := openFabric(s)
 	if err != nil {
 		return err
 	}
-	defer c.close()
+	defer f.close()
+	c, err := f.cable(s)
+	if err != nil {
+		return err
+	}
 	return errors.Join(cgroup.Freeze(s.Cgroup, false), c.lit())
 }
 
 // finish ends what is left of a half-cut host. Its unsynced data goes the way
 // the cut meant it to go.
 func finish(s power.Status) error {
-	c := &cut{host: s}
-	var err error
-	if c.cable, err = openCable(s); err != nil {
+	f, err := openFabric(s)
+	if err != nil {
 		return err
 	}
-	defer c.close()
+	defer f.close()
+	c := &cut{host: s}
+	if c.cable, err = f.cable(s); err != nil {
+		return err
+	}
+	defer c.closeDisks()
 	var errs []error
 	for _, f := range s.FileSystems {
 		disk, err := openDisk(s, f)

@@ -2,6 +2,7 @@ package digesttest
 
 import (
 	"encoding/json"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -92,13 +93,55 @@ func (o *others) without(diff []string) []string {
 				return true
 			}
 		}
-		kind, rest, _ := strings.Cut(line[2:], " ")
-		if strings.HasPrefix(line, "- ") && (kind == "namespace" || kind == "process" || strings.Contains(line, "firedrill")) {
-			return true // a lab that was on its way down when we began
-		}
-		name, _, _ := strings.Cut(rest, " ")
-		return kind == "namespace" && o.heldByOthers(name)
+		return o.about(line)
 	})
+}
+
+// about says whether a line is about something of others that is no lab.
+func (o *others) about(line string) bool {
+	kind, rest, _ := strings.Cut(line[2:], " ")
+	name, _, _ := strings.Cut(rest, " ")
+	if strings.HasPrefix(line, "- ") && (kind == "namespace" || kind == "process" || strings.Contains(line, "firedrill")) {
+		return true // on its way down when we began
+	}
+	switch kind {
+	case "namespace":
+		return o.heldByOthers(name)
+	case "process":
+		// What lab hosts of ours would leave behind shows by its control groups.
+		pid, err := strconv.Atoi(name)
+		return err == nil && !o.ours(pid)
+	case "cgroup":
+		return o.peopledByOthers(name)
+	}
+	return false
+}
+
+// peopledByOthers says whether somebody is in the whole tree of ours that the
+// control group belongs to, and none of them is ours: an agent's of another test.
+func (o *others) peopledByOthers(group string) bool {
+	top, below, found := strings.Cut(group, "/firedrill")
+	if !found {
+		return false
+	}
+	name, _, _ := strings.Cut(below, "/")
+	peopled := false
+	_ = filepath.WalkDir(top+"/firedrill"+name, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.Name() != "cgroup.procs" {
+			return nil //nolint:nilerr // a group that went away has nobody in it
+		}
+		b, _ := os.ReadFile(path)
+		for _, text := range strings.Fields(string(b)) {
+			pid, _ := strconv.Atoi(text)
+			peopled = true
+			if pid == os.Getpid() || o.ours(pid) {
+				peopled = false
+				return fs.SkipAll
+			}
+		}
+		return nil
+	})
+	return peopled
 }
 
 // heldByOthers says whether somebody is in the namespace, or has it open, and
