@@ -25,6 +25,8 @@ const (
 	Tools Need = "built tools (make build)"
 	Mkfs  Need = "mkfs.ext4 (package e2fsprogs)"
 	Nft   Need = "nft (package nftables)"
+
+	Chromium Need = "chromium (package chromium)"
 )
 
 // probes tells for each need whether the machine meets it.
@@ -33,6 +35,8 @@ var probes = map[Need]func() bool{
 	Loop: func() bool { return exists("/dev/loop-control") },
 	Mkfs: func() bool { return exists("/usr/sbin/mkfs.ext4", "/sbin/mkfs.ext4") },
 	Nft:  func() bool { return exists("/usr/sbin/nft", "/sbin/nft") },
+
+	Chromium: func() bool { return exists("/usr/bin/chromium") },
 }
 
 // Met says whether the machine meets n. A need without a probe counts as met,

@@ -22,12 +22,14 @@ type page struct {
 	Score    []scoreRow
 	Compares bool
 	Parts    []part
-	Vars     []pair
-	Built    []pair
-	Charts   []chart
-	Style    template.CSS
-	Plot     template.JS
-	Draw     template.JS
+	// Predicted says whether all came out as predicted; empty: nothing was predicted.
+	Predicted string
+	Vars      []pair
+	Built     []pair
+	Charts    []chart
+	Style     template.CSS
+	Plot      template.JS
+	Draw      template.JS
 	// Policy lets only the page's own two scripts run.
 	Policy string
 }
@@ -92,6 +94,9 @@ func newPage(run *Run) (*page, error) {
 	}
 	for _, r := range p.Score {
 		p.Compares = p.Compares || r.Happened != ""
+	}
+	if run.AsPredicted != nil {
+		p.Predicted = map[bool]string{true: "as predicted", false: "not as predicted"}[*run.AsPredicted]
 	}
 	for i, l := range run.Layouts {
 		p.Parts = append(p.Parts, part{Layout: l, Index: i, Timeline: timeline(l), Lanes: lanes(l), Sites: bySite(l.Hosts)})
