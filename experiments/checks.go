@@ -47,7 +47,7 @@ func (c *checks) clock() {
 			continue
 		}
 		if to <= last {
-			c.doc.Add(stretch.Get("to"), "", "%s is not after %s: the pace goes forward", to, last)
+			c.doc.Add(stretch.Get("to"), "order the stretches by time", "%s is not after %s: the pace goes forward", to, last)
 		}
 		last = max(last, to)
 	}
@@ -112,7 +112,7 @@ func (c *checks) exactlyOne(n *strict.Node, keys ...string) {
 	}
 	switch {
 	case len(found) == 0:
-		c.doc.Add(n, "", "one of %s is missing", strings.Join(keys, " and "))
+		c.doc.Add(n, "add exactly one", "one of %s is missing", strings.Join(keys, " and "))
 	case len(found) > 1:
 		c.doc.AddKey(found[1], "keep one of the two", "%s and %s exclude each other", found[0].Key, found[1].Key)
 	}

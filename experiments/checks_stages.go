@@ -16,7 +16,7 @@ func (c *checks) stages() {
 	for _, n := range c.root.Get("stages").List() {
 		if name, ok := n.Get("stage").Text(); ok {
 			if slices.Contains(names, name) {
-				c.doc.Add(n.Get("stage"), "", "stage %q stands twice", name)
+				c.doc.Add(n.Get("stage"), "give each stage a name of its own", "stage %q stands twice", name)
 			}
 			names = append(names, name)
 		}
@@ -48,7 +48,7 @@ func (c *checks) fault(n *strict.Node, start Instant, timed bool) {
 	if ends {
 		c.within(n.Get("until"), until)
 		if timed && until <= start {
-			c.doc.Add(n.Get("until"), "", "%s is not after the stage's start at %s", until, start)
+			c.doc.Add(n.Get("until"), "choose a later instant", "%s is not after the stage's start at %s", until, start)
 		}
 	}
 	if restore, ok := n.Pair("restore"); ok {
@@ -90,7 +90,7 @@ func (c *checks) restores(list *strict.Node, start, until Instant, ends bool) {
 				c.doc.Add(n.Get("at"), "order the restores by time", "%s is not after %s", at, last)
 			}
 			if ends && at > until {
-				c.doc.Add(n.Get("at"), "", "%s is after the fault's end at %s", at, until)
+				c.doc.Add(n.Get("at"), "a restore comes before the fault's end", "%s is after the fault's end at %s", at, until)
 			}
 			c.within(n.Get("at"), at)
 			last = max(last, at)

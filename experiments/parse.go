@@ -22,6 +22,21 @@ const (
 // each known kind of fault. If anything is wrong with the file the error is a
 // *strict.Error that lists all of it with positions, and nothing is decoded.
 func Parse(src []byte, file string, vars map[string]string, faults map[string]json.RawMessage) (*Experiment, error) {
+	p, err := NewParser(faults)
+	if err != nil {
+		return nil, err
+	}
+	return p.Parse(src, file, vars)
+}
+
+// Parser reads many files with one compiled schema.
+type Parser struct {
+	schema *strict.Schema
+	faults map[string]json.RawMessage
+}
+
+// NewParser compiles the schema for the given kinds of fault.
+func NewParser(faults map[string]json.RawMessage) (*Parser, error) {
 	raw, err := Schema(faults)
 	if err != nil {
 		return nil, err
@@ -30,18 +45,23 @@ func Parse(src []byte, file string, vars map[string]string, faults map[string]js
 	if err != nil {
 		return nil, err
 	}
+	return &Parser{schema: schema, faults: faults}, nil
+}
+
+// Parse is the function of the same name.
+func (p *Parser) Parse(src []byte, file string, vars map[string]string) (*Experiment, error) {
 	doc := strict.Read(src, file)
 	if doc.Root.Kind != strict.Map && doc.Err() != nil {
 		return nil, doc.Err()
 	}
 	values := resolveVariables(doc, vars)
-	for _, p := range doc.Root.Entries() {
-		if p.Key != "variables" {
-			doc.Interpolate(p.Value, values, numberOfWrite)
+	for _, entry := range doc.Root.Entries() {
+		if entry.Key != "variables" {
+			doc.Interpolate(entry.Value, values, numberOfWrite)
 		}
 	}
-	doc.Validate(schema)
-	newChecks(doc, faults).run()
+	doc.Validate(p.schema)
+	newChecks(doc, p.faults).run()
 	exp := &Experiment{Values: values}
 	if err := doc.Decode(exp); err != nil {
 		return nil, err

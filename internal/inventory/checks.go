@@ -81,7 +81,7 @@ func (c *checks) name(n *strict.Node, what string) {
 		return
 	}
 	if slices.Contains(c.names[what], name) {
-		c.doc.Add(n, "", "%s %q stands twice", what, name)
+		c.doc.Add(n, "give each "+what+" a name of its own", "%s %q stands twice", what, name)
 	}
 	c.names[what] = append(c.names[what], name)
 }
@@ -134,7 +134,7 @@ func (c *checks) power() {
 	for _, source := range c.root.Get("power").List() {
 		name, _ := source.Get("name").Text()
 		if path := cycle(from, name, nil); path != nil {
-			c.doc.Add(source.Get("from"), "", "power goes in a circle: %s", strings.Join(path, " from "))
+			c.doc.Add(source.Get("from"), "let power come from a source that hangs from none of these", "power goes in a circle: %s", strings.Join(path, " from "))
 		}
 	}
 }
@@ -163,7 +163,7 @@ func (c *checks) hosts() {
 		site, _ := host.Get("site").Text()
 		rack, _ := host.Get("rack").Text()
 		if at, ok := c.rackSite[rack]; ok && at != site && slices.Contains(c.names["site"], site) {
-			c.doc.Add(host.Get("rack"), "", "rack %s stands in site %s, not in %s", rack, at, site)
+			c.doc.Add(host.Get("rack"), "name a rack of the host's site", "rack %s stands in site %s, not in %s", rack, at, site)
 		}
 		c.feeds(host)
 	}

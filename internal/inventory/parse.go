@@ -70,14 +70,14 @@ func (inv *Inventory) checkLab(doc *strict.Document) error {
 			doc.Add(at.Get("address"), "write it like 10.77.1.1", "%q is not an address", h.Address)
 		}
 		if other, ok := taken[h.Address]; ok {
-			doc.Add(at, "", "host %s has the address %s of host %s", h.Name, h.Address, other)
+			doc.Add(at, "give it another address", "host %s has the address %s of host %s", h.Name, h.Address, other)
 		}
 		taken[h.Address] = h.Name
 	}
 	for i, s := range inv.Services {
 		at := doc.Root.Get("services").List()[i]
 		if len(inv.match(s.Hosts)) == 0 {
-			doc.Add(at.Get("hosts"), "", "service %s runs on no host", s.Name)
+			doc.Add(at.Get("hosts"), "name hosts, roles or domains of this file", "service %s runs on no host", s.Name)
 		}
 		inv.checkTexts(doc, at.Get("args").List())
 		for _, f := range at.Get("files").List() {
