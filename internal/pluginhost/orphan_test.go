@@ -139,7 +139,7 @@ func TestPluginRevertsWhenItsAgentIsGoneAndItsEndHasCome(t *testing.T) {
 		t.Error("the fault ended before its end")
 	}
 	eventually(t, "the revert", 2*time.Second, func() bool { return !present(t, note) })
-	ends(t, plugin, start, time.Second)
+	ends(t, plugin, start, 3*time.Second)
 }
 
 func TestInjectionWithoutEndIsRevertedAtTheAgentsDeath(t *testing.T) {
@@ -185,7 +185,7 @@ func TestTermWithoutAgentEndsAllAtOnce(t *testing.T) {
 	if err := syscall.Kill(plugin, syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	ends(t, plugin, start, 2*time.Second)
+	ends(t, plugin, start, 3*time.Second)
 	if present(t, note) {
 		t.Error("the plugin went without reverting")
 	}

@@ -111,14 +111,16 @@ func disturbed(tr *trial) {
 	switch err := tr.reverted(); {
 	case d.Stuck && !errors.Is(err, fault.ErrStuck):
 		tr.failf("revert of a disturbed fault: error %v, want %v", err, fault.ErrStuck)
-	case err != nil && !errors.Is(err, fault.ErrStuck):
+	case err != nil && !errors.Is(err, fault.ErrStuck) && !errors.Is(err, fault.ErrGone):
 		tr.failf("revert of a disturbed fault: %v", err)
 	}
 	if err := d.Kept(tr.place.host); err != nil {
 		tr.failf("the other owner's change was not kept: %v", err)
 	}
 	tr.must("undo the disturbance", d.Undo(tr.place.host))
-	tr.revert()
+	if err := tr.reverted(); err != nil && !errors.Is(err, fault.ErrGone) {
+		tr.failf("revert after the other owner: %v", err)
+	}
 	tr.unchanged()
 }
 
