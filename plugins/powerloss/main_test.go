@@ -9,18 +9,17 @@ import (
 	"testing"
 	"time"
 
-	"github.com/firedrill-io/firedrill/internal/digest/digesttest"
 	"github.com/firedrill-io/firedrill/internal/inventory"
 	"github.com/firedrill-io/firedrill/internal/lab"
 	"github.com/firedrill-io/firedrill/internal/need"
 	"github.com/firedrill-io/firedrill/internal/power"
 	"github.com/firedrill-io/firedrill/internal/proc"
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 )
 
 // TestMain is also the main function of what runs inside the lab's hosts.
 func TestMain(m *testing.M) {
-	lab.Main()
 	if len(os.Args) > 2 && os.Args[1] == workerArg {
 		if err := work(os.Args[2], os.Args[3:]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -28,7 +27,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	os.Exit(digesttest.Run(m))
+	faulttest.Main(m, fault.NewDriver(&Plugin{}))
 }
 
 // raise raises a lab with one rack of hosts p1, p2, …

@@ -63,13 +63,14 @@ func (l left) on(s power.Status) bool {
 }
 
 // Observe implements fault.Plugin. The power controller is asked only whether
-// the host was switched on since.
+// the host was switched on since; then what it is made of now is looked at.
 func (*Plugin) Observe(ctx context.Context, t fault.Target, c Change) (fault.Observation, error) {
 	s := c.Host
 	o := fault.Observation{State: fault.Absent, Dose: fault.NotInForce, Asked: measures(0, 0, 0)}
-	if now, err := power.NewClient(t.Power).Status(ctx, s.Host); err == nil && now.On && now.BootID != s.BootID {
-		o.Detail = "host " + s.Host + " was switched on since"
-		return o, nil
+	now, err := power.NewClient(t.Power).Status(ctx, s.Host)
+	since := err == nil && now.On && now.BootID != s.BootID
+	if since {
+		s = now
 	}
 	l, err := look(s)
 	if err != nil {
@@ -80,9 +81,9 @@ func (*Plugin) Observe(ctx context.Context, t fault.Target, c Change) (fault.Obs
 		return o, fmt.Errorf("send canary to host %s: %w", s.Host, err)
 	}
 	o.Achieved = measures(count(l.alive || l.populated), l.live, count(heard))
-	o.Detail = fmt.Sprintf("pid 1 alive %t, processes %t, frozen %t, cable up %t, file systems live %d, shut down but held %d", l.alive, l.populated, l.frozen, l.up, l.live, l.shut)
+	o.Detail = fmt.Sprintf("switched on since %t, pid 1 alive %t, processes %t, frozen %t, cable up %t, file systems live %d, shut down but held %d", since, l.alive, l.populated, l.frozen, l.up, l.live, l.shut)
 	switch {
-	case l.on(s):
+	case since || l.on(s):
 	case !l.off():
 		o.State = fault.Partial
 	default:
