@@ -21,6 +21,7 @@ type watch struct {
 	dark  bool
 	since int64 // first failure of the present row
 	fails int
+	back  int64 // end of the last success after a dark time: what began earlier is old news
 }
 
 // see takes one sample and says what changed, if anything.
@@ -29,6 +30,9 @@ func (w *watch) see(s probe.Sample, late []probe.Window) *Change {
 		return nil
 	}
 	if !s.OK {
+		if s.Start < w.back {
+			return nil
+		}
 		if w.fails++; w.fails == 1 || s.Start < w.since {
 			w.since = s.Start
 		}
@@ -43,8 +47,9 @@ func (w *watch) see(s probe.Sample, late []probe.Window) *Change {
 		return nil // an old success that came in late
 	}
 	was := *w
-	*w = watch{}
+	*w = watch{back: w.back}
 	if was.dark {
+		w.back = s.End()
 		return &Change{Probe: s.Probe, At: s.End(), For: time.Duration(s.End() - was.since)}
 	}
 	return nil

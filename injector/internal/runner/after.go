@@ -43,6 +43,9 @@ func (r *layoutRun) takeEvidence() {
 
 // changed is called when a probe goes dark or comes back.
 func (r *layoutRun) changed(c clients.Change) {
+	if !r.rec.begun() {
+		return // services are still starting
+	}
 	e := evidence.Event{Source: evidence.FromClients, Boot: c.At, Wall: time.Now().Add(time.Duration(c.At - bootTime()))}
 	if c.Dark {
 		e.Type, e.Message = evidence.OutageBegan, fmt.Sprintf("%s is down (%s)", c.Probe, c.Class)

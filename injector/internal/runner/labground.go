@@ -30,13 +30,12 @@ type labGround struct {
 	inv    *inventory.Inventory
 	broker *broker.Broker
 	nc     *nats.Conn
-	keys   string // temporary folder
 	dir    string // the lab writes its logs below it
 
 	clients *lab.HostProcess
 }
 
-// raiseLab starts a broker and raises the lab of l; logs go to dir/logs.
+// raiseLab raises the lab of l and starts a broker for it; logs go to dir/logs.
 func raiseLab(ctx context.Context, l *layout, dir string, o Options) (_ ground, err error) {
 	g := &labGround{inv: l.inv, dir: dir}
 	defer func() {
@@ -45,18 +44,16 @@ func raiseLab(ctx context.Context, l *layout, dir string, o Options) (_ ground, 
 			err = errors.Join(err, downErr)
 		}
 	}()
-	if g.keys, err = os.MkdirTemp("", "firedrill-keys-"); err != nil {
-		return nil, fmt.Errorf("create keys folder: %w", err)
+	g.lab, err = lab.Up(ctx, lab.Config{Inventory: *l.inv, Dir: dir, Services: o.Services, HostAgent: o.HostAgent,
+		Variables: l.variables, Logger: o.Logger})
+	if err != nil {
+		return nil, err
 	}
-	if g.broker, err = broker.Start(g.keys); err != nil {
+	// The keys lie in the lab's own folder, which goes away with it whatever happens to this process.
+	if g.broker, err = broker.Start(g.lab.MgmtDir()); err != nil {
 		return nil, err
 	}
 	if g.nc, err = g.broker.Connect(o.Logger); err != nil {
-		return nil, err
-	}
-	g.lab, err = lab.Up(ctx, lab.Config{Inventory: *l.inv, Dir: dir, Services: o.Services, HostAgent: o.HostAgent,
-		Keys: g.keys, Variables: l.variables, Logger: o.Logger})
-	if err != nil {
 		return nil, err
 	}
 	return g, g.broker.ListenUnix(filepath.Join(g.lab.MgmtDir(), "broker.sock"))
@@ -124,7 +121,7 @@ func (g *labGround) console(ctx context.Context, step inventory.Step) (string, e
 	if err != nil {
 		return "", err
 	}
-	out, err := os.CreateTemp(g.keys, "step-")
+	out, err := os.CreateTemp(g.dir, "step-")
 	if err != nil {
 		return "", fmt.Errorf("run step: %w", err)
 	}
@@ -176,9 +173,6 @@ func (g *labGround) Down(ctx context.Context) ([]string, error) {
 	}
 	if g.broker != nil {
 		g.broker.Close()
-	}
-	if g.keys != "" {
-		errs = append(errs, os.RemoveAll(g.keys))
 	}
 	return residue, errors.Join(errs...)
 }

@@ -50,6 +50,13 @@ func (r *recorder) incident(t0 time.Time) {
 	r.t0 = t0
 }
 
+// begun says whether the incident's clock runs.
+func (r *recorder) begun() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return !r.t0.IsZero()
+}
+
 // event records something the injector itself saw or did, and shows it.
 func (r *recorder) event(e evidence.Event) {
 	if e.Wall.IsZero() {
