@@ -33,8 +33,8 @@ var Rules = []Rule{
 	{"internal/arch", nil, "reads the others as text"},
 	{"internal/cgroup", nil, "plugins import it"},
 	{"internal/control", []string{"internal/durable", "internal/evidence", "internal/failpoint", "plugins/fault"}, "messages, signing and carriage"},
-	{"internal/digest", []string{"internal/cgroup", "internal/lab", "internal/netns", "internal/proc", "plugins/fault"}, "reads the host, changes nothing"},
-	{"internal/digest/digesttest", []string{"internal/digest"}, "compares the machine before and after a test binary"},
+	{"internal/digest", []string{"plugins/fault"}, "reads the host, changes nothing"},
+	{"internal/digest/digesttest", []string{"internal/digest", "internal/need", "internal/proc"}, "compares the machine before and after a test binary"},
 	{"internal/durable", nil, "the only writer of state files"},
 	{"internal/e2e", nil, "runs only the built binaries"},
 	{"internal/evidence", nil, "one type"},
@@ -51,7 +51,7 @@ var Rules = []Rule{
 
 	{"plugins", []string{"plugins/fault"}, "embeds the descriptions and nothing else"},
 	{"plugins/fault", []string{"plugins/internal/faultpb"}, "the contract; protobuf stops here"},
-	{"plugins/faulttest", []string{"internal/cgroup", "internal/digest", "internal/inventory", "internal/lab", "internal/netns", "internal/pluginhost", "internal/proc", "plugins/fault"}, "runs plugins as real processes in a lab host"},
+	{"plugins/faulttest", []string{"internal/cgroup", "internal/digest", "internal/digest/digesttest", "internal/need", "internal/inventory", "internal/lab", "internal/netns", "internal/pluginhost", "internal/proc", "plugins/fault"}, "runs plugins as real processes in a lab host"},
 	{"plugins/internal/*", nil, "shared by plugins"},
 	{"plugins/*", []string{"plugins/fault", "plugins/internal/*", "internal/netns", "internal/cgroup", "internal/power"}, "one folder, one fault"},
 }
@@ -77,6 +77,6 @@ var Starters = map[string]string{
 	"hostagent/internal/guardian": "none: it kills by pidfd",
 	"injector":                    "mkfs probe of preflight",
 	"injector/internal/runner":    "the path of its own executable",
-	"internal/digest":             "none: it reads start times",
+	"internal/digest/digesttest":  "none: it reads start times",
 	"plugins/faulttest":           "plugins under test",
 }
