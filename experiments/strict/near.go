@@ -11,7 +11,7 @@ func Choices(word, what string, known []string) string {
 	if len(known) == 0 {
 		return ""
 	}
-	sorted := slices.Sorted(slices.Values(known))
+	sorted := slices.Compact(slices.Sorted(slices.Values(known)))
 	list := what + ": " + strings.Join(sorted, ", ")
 	if near := Nearest(word, sorted); near != "" {
 		return "did you mean " + near + "? " + list
@@ -21,7 +21,7 @@ func Choices(word, what string, known []string) string {
 
 // Nearest returns the known word that a slip of the hand turns into word, or "".
 func Nearest(word string, known []string) string {
-	best, least := "", max(1, len(word)/3)+1
+	best, least := "", min(max(1, len(word)/3)+1, len(word))
 	for _, k := range known {
 		if dist := edits(strings.ToLower(word), strings.ToLower(k)); dist < least {
 			best, least = k, dist

@@ -133,7 +133,7 @@ func (c *checks) power() {
 	}
 	for _, source := range c.root.Get("power").List() {
 		name, _ := source.Get("name").Text()
-		if path := cycle(from, name, nil); path != nil {
+		if path := cycle(from, name, nil); path != nil && slices.Min(path) == name { // told once
 			c.doc.Add(source.Get("from"), "let power come from a source that hangs from none of these", "power goes in a circle: %s", strings.Join(path, " from "))
 		}
 	}

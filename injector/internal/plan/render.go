@@ -39,7 +39,7 @@ func Render(w io.Writer, p *Plan) error {
 	}
 	fmt.Fprintf(&b, "%s, seed %d\n", name, p.Seed)
 	fmt.Fprintf(&b, "plan %s\n\n", p.Digest())
-	fmt.Fprintf(&b, "%-*s%-*s\n", indent/2, "incident", indent/2, "wall")
+	fmt.Fprintf(&b, "%-*swall\n", indent/2, "incident")
 	for _, e := range p.entries() {
 		fmt.Fprintf(&b, "%-*s%-*s%s\n", indent/2, e.at, indent/2, wall(e.wall), e.title)
 		for _, line := range e.lines {
