@@ -17,9 +17,12 @@ import (
 // The test binary runs in hosts and as the owner of labs too: the first
 // argument says as what.
 var roles = map[string]func(args []string) error{
-	"test-owner": testOwner,
-	"test-write": testWrite,
-	"test-serve": testServe,
+	"test-owner":  testOwner,
+	"test-write":  testWrite,
+	"test-serve":  testServe,
+	"serve":       testServeAgent,
+	"test-dial":   testDial,
+	"test-listen": testListen,
 }
 
 func TestMain(m *testing.M) {

@@ -41,7 +41,7 @@ func List() ([]*Lab, error) {
 	}
 	var labs []*Lab
 	for _, s := range all {
-		if s.Owner.alive() {
+		if !s.Owner.gone() {
 			labs = append(labs, &Lab{state: s})
 		}
 	}
@@ -82,12 +82,9 @@ const fresh = time.Minute
 // supervisor lives is being taken down by it already; doing it twice is harmless.
 func Janitor() error {
 	all, err := states()
-	if err != nil {
-		return err
-	}
-	var errs []error
+	errs := []error{err}
 	for _, s := range all {
-		if s.Owner.alive() {
+		if !s.Owner.gone() {
 			continue
 		}
 		if err := takeDown(s); err != nil {

@@ -32,7 +32,12 @@ type State struct {
 	Hosts      []string `json:"hosts"`
 }
 
-func (p process) alive() bool { return p.PID != 0 && proc.Alive(p.PID, p.Start) }
+// gone says whether the process has ended for certain: one that cannot be read
+// counts as living, because what belongs to the dead is removed.
+func (p process) gone() bool {
+	start, err := proc.StartTime(p.PID)
+	return errors.Is(err, proc.ErrGone) || err == nil && start != p.Start
+}
 
 func self() (process, error) {
 	start, err := proc.StartTime(os.Getpid())
@@ -65,24 +70,26 @@ func readState(dir string) (State, error) {
 	return s, nil
 }
 
-// states reads all labs of this machine; folders without a state file are left out.
+// states reads all labs of this machine; folders without a state file are left
+// out. A file that cannot be read does not hide the others.
 func states() ([]State, error) {
 	entries, err := os.ReadDir(base)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("list labs: %w", err)
 	}
 	var all []State
+	var errs []error
 	for _, e := range entries {
 		s, err := readState(filepath.Join(base, e.Name()))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			errs = append(errs, err)
+		default:
+			all = append(all, s)
 		}
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, s)
 	}
-	return all, nil
+	return all, errors.Join(errs...)
 }
 
 func user() int {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,9 +26,14 @@ func Up(ctx context.Context, cfg Config) (*Lab, error) {
 	if os.Getuid() != 0 {
 		return nil, fmt.Errorf("raise lab: %w: run it as root", ErrNotRoot)
 	}
-	if err := Janitor(); err != nil {
-		return nil, err
+	log := cfg.Logger
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
 	}
+	if err := Janitor(); err != nil {
+		log.Warn("an old lab could not be removed", "error", err)
+	}
+	began := time.Now()
 	spec, state, err := prepare(cfg)
 	if err != nil {
 		return nil, err
@@ -36,6 +42,7 @@ func Up(ctx context.Context, cfg Config) (*Lab, error) {
 	if err := l.raise(ctx, spec); err != nil {
 		return nil, errors.Join(fmt.Errorf("raise lab %s: %w", spec.ID, err), l.Down())
 	}
+	log.Info("lab is up", "lab", l.ID(), "hosts", len(spec.Hosts), "took", time.Since(began))
 	return l, nil
 }
 
