@@ -22,7 +22,7 @@ func (l *listing) files(folders []string, depth int) {
 			}
 			info, err := e.Info()
 			if err != nil {
-				return nil //nolint:nilerr // removed while we looked
+				return nil // removed while we looked
 			}
 			words := []string{"file", path, "mode=" + fmt.Sprintf("%v", info.Mode())}
 			if strings.HasSuffix(path, ".img") {

@@ -70,7 +70,7 @@ func heldBy(dir string) ([]string, error) {
 	}
 	fds, err := os.ReadDir(filepath.Join(dir, "fd"))
 	if err != nil {
-		return held, nil //nolint:nilerr // a process that ended meanwhile, or a kernel thread's
+		return held, nil // a process that ended meanwhile, or a kernel thread's
 	}
 	for _, fd := range fds {
 		if name, err := os.Readlink(filepath.Join(dir, "fd", fd.Name())); err == nil && isNamespace(name) {

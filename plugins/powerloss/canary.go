@@ -56,7 +56,7 @@ func answers(s power.Status) (bool, error) {
 func newCanary(cable *cable, s power.Status) (*canary, error) {
 	addr, err := netip.ParseAddr(s.Address)
 	if err != nil || !addr.Is4() || cable.link == nil {
-		return nil, nil //nolint:nilerr // IPv6 only: the meter has nothing to say
+		return nil, nil // IPv6 only: the meter has nothing to say
 	}
 	fd, err := cable.fabric.packetSocket()
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/firedrill-io/firedrill/internal/cgroup"
 	"github.com/firedrill-io/firedrill/internal/power"
 	"github.com/firedrill-io/firedrill/plugins/fault"
 )
@@ -62,6 +63,7 @@ func TestPrepareRefuses(t *testing.T) {
 		{"nothing named", "no file system", func(s *power.Status, _ *fault.Target) { s.FileSystems = nil }},
 		{"another pid 1", "is not true", func(s *power.Status, _ *fault.Target) { s.PID1Start++ }},
 		{"another cgroup", "is not true", func(s *power.Status, _ *fault.Target) { s.Cgroup = other.Cgroup }},
+		{"group of the machine", "holds this agent too", func(s *power.Status, _ *fault.Target) { s.Cgroup, s.CgroupIno = rootGroup(t) }},
 		{"nothing bent", "", func(*power.Status, *fault.Target) {}},
 	}
 	for _, row := range rows {
@@ -95,6 +97,19 @@ func deviceOfRoot(t *testing.T) uint64 {
 		t.Fatal(err)
 	}
 	return dev
+}
+
+func rootGroup(t *testing.T) (string, uint64) {
+	t.Helper()
+	v2, err := cgroup.V2()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ino, err := cgroup.Inode(v2.Mount)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v2.Mount, ino
 }
 
 // The group of the host must not hold the agent itself.

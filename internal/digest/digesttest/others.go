@@ -128,7 +128,7 @@ func (o *others) peopledByOthers(group string) bool {
 	peopled := false
 	_ = filepath.WalkDir(top+"/firedrill"+name, func(path string, e fs.DirEntry, err error) error {
 		if err != nil || e.Name() != "cgroup.procs" {
-			return nil //nolint:nilerr // a group that went away has nobody in it
+			return nil // a group that went away has nobody in it
 		}
 		b, _ := os.ReadFile(path)
 		for _, text := range strings.Fields(string(b)) {
