@@ -16,7 +16,7 @@ func (l *layout) describe() {
 		Name: p.Layout, Outcome: l.in.Outcome, HostState: report.Clean, PlanDigest: p.Digest(),
 		Failed: []string{}, Expect: []report.Judged{}, Compare: []report.Compare{}, Probes: []report.Probe{}, Ledgers: []report.Ledger{},
 		Faults: append([]report.Fault{}, l.in.Faults...), Runbook: append([]report.Step{}, l.in.Steps...),
-		Pace: []report.Stretch{}, Stages: []report.Stage{}, Hosts: []report.Host{},
+		Pace: []report.Stretch{}, Stages: []report.Stage{}, Hosts: []report.Host{}, Steady: []report.Steady{},
 		ResidueDiff: l.in.Residue, ForeignDiff: l.in.Foreign, Findings: l.in.Findings,
 		FirstStageS: l.first.Seconds(), RevertedS: l.reverted.Seconds(), EndS: l.end.Seconds(),
 	}

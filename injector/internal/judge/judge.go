@@ -30,6 +30,10 @@ func Layout(in Input) report.Layout {
 	l := &layout{in: in, byProbe: map[string][]probe.Sample{}, cuts: map[string][]outage{}}
 	l.span()
 	l.describe()
+	if in.Outcome == report.RefusedRun {
+		l.out.Predicted = report.Predicted{Verdict: report.Verdict(in.Predict.Verdict), Failed: append([]string{}, in.Predict.Fails...), Reason: in.Predict.Reason}
+		return l.out // nothing was done, so there is nothing to judge
+	}
 	for _, h := range in.Experiment.Hypothesis {
 		l.cuts[h.Probe] = l.outages(h.Probe, l.byProbe[h.Probe])
 		l.out.Probes = append(l.out.Probes, l.probe(h.Probe))
@@ -67,7 +71,6 @@ func (l *layout) span() {
 
 // steady turns the hypothesis after the last revert into failed lines.
 func (l *layout) steady() {
-	l.out.Steady = []report.Steady{}
 	for _, h := range l.in.Experiment.Hypothesis {
 		after, known := l.in.After[h.Probe]
 		if !known {
@@ -121,6 +124,11 @@ func (l *layout) doubts() {
 	}
 	if late, of := l.lateTime(), l.reverted-l.first; of > 0 && late.Seconds() > tooLate*of.Seconds() {
 		l.doubt("the clients were late for %.1f s of %.1f s: this machine is too busy to measure", late.Seconds(), of.Seconds())
+	}
+	for _, s := range l.in.Steps {
+		if !s.OK {
+			l.doubt("runbook step %s could not be replayed: %s", s.Name, s.Output)
+		}
 	}
 	for _, f := range l.in.Faults {
 		if f.State == "not in force" {

@@ -204,3 +204,24 @@ func TestCompareTakesTheWorstOutage(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// A request that was on its way when the stage began fails through the stage.
+func TestOutageBeginsWithItsStage(t *testing.T) {
+	in := input([2]time.Duration{s(2), s(8)})
+	for i := range in.Samples {
+		in.Samples[i].Start -= int64(30 * time.Millisecond)
+	}
+	if o := judge.Layout(in).Probes[0].Outages[0]; o.FromWallS != 2 || o.From != "T+2m" {
+		t.Errorf("outage begins %f s, %s", o.FromWallS, o.From)
+	}
+}
+
+// A refused run has nothing to judge, and no line may pretend it did.
+func TestRefusedIsNotJudged(t *testing.T) {
+	in := input()
+	in.Outcome, in.Samples, in.After = report.RefusedRun, nil, nil
+	in.Experiment.Expect = []experiments.Expectation{{Probe: "text", Own: &experiments.OwnLimit{Max: 1}}}
+	if l := judge.Layout(in); l.Verdict != "" || len(l.Reasons) != 0 || len(l.Failed) != 0 || len(l.Expect) != 0 {
+		t.Errorf("%+v", l)
+	}
+}

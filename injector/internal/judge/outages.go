@@ -15,6 +15,8 @@ type outage struct {
 	gate     cluster
 	figures
 	low, high figures
+	// by how much wall time it may have begun, or ended, earlier
+	before, after time.Duration
 }
 
 // figures are the two parts of an outage, never added up: gated is incident
@@ -30,7 +32,7 @@ func (l *layout) outages(name string, samples []probe.Sample) []outage {
 	var out []outage
 	carriers := l.carriers(name)
 	for _, o := range probe.Outages(samples, l.in.Late) {
-		from := l.wall(o.From)
+		from := l.begin(o.From)
 		if from < l.first && (o.To == 0 || l.wall(o.To) <= l.first) {
 			continue
 		}
@@ -45,7 +47,7 @@ func (l *layout) outages(name string, samples []probe.Sample) []outage {
 			}
 			return figures{gated: l.incident(from, c.at), own: max(to-c.at, 0)}, c
 		}
-		cut := outage{from: from, open: open}
+		cut := outage{from: from, open: open, before: o.Before, after: o.After}
 		cut.figures, cut.gate = split(from, to)
 		cut.low, _ = split(from, to-o.After)
 		cut.high, _ = split(from-o.Before, to)
@@ -56,6 +58,22 @@ func (l *layout) outages(name string, samples []probe.Sample) []outage {
 	}
 	return out
 }
+
+// begin is when an outage began. A request on its way when a stage begins fails
+// through that stage: without a failure before it, the outage begins with the stage.
+func (l *layout) begin(boot int64) time.Duration {
+	from := l.wall(boot)
+	for _, s := range l.in.Plan.Stages {
+		if s.Wall > from && s.Wall-from <= onItsWay {
+			return s.Wall
+		}
+	}
+	return from
+}
+
+// onItsWay is how long before a stage a request may be sent that the stage breaks:
+// answers take milliseconds, and hardly any probe is sent more often than this.
+const onItsWay = 50 * time.Millisecond
 
 // incident is the incident time between two instants of wall time.
 func (l *layout) incident(from, to time.Duration) time.Duration {
@@ -94,6 +112,8 @@ func (l *layout) reported(o outage) report.Outage {
 		GatedIncidentS: o.gated.Seconds(),
 		Gate:           string(o.gate.kind()),
 		GateDetail:     o.gate.detail(),
+		UnsureBeforeS:  o.before.Seconds(),
+		UnsureAfterS:   o.after.Seconds(),
 	}
 	if !o.open {
 		own, to := o.own.Seconds(), o.to.Seconds()

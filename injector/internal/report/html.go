@@ -58,7 +58,7 @@ func HTML(run *Run) ([]byte, error) {
 	t, err := template.New("page.tmpl").Funcs(template.FuncMap{
 		"long":    func(s float64) string { return Long(seconds(s)) },
 		"wall":    func(s float64) string { return Wall(seconds(s)) },
-		"own":     func(s *float64) string { return ownText(Outage{OwnWallS: s}, 1) },
+		"own":     func(o Outage) string { return ownText(o, 1) },
 		"instant": func(s float64) string { return Instant(seconds(s)) },
 		"percent": Percent, "count": Count, "join": func(s []string) string { return strings.Join(s, ", ") },
 	}).ParseFS(assets, "assets/*.tmpl")

@@ -162,5 +162,24 @@ func ownText(o Outage, n int) string {
 	case o.OwnWallS == nil:
 		return "never came back"
 	}
-	return Wall(seconds(*o.OwnWallS))
+	return Wall(seconds(*o.OwnWallS)) + o.unsure()
+}
+
+// unsure says how far the clients' own lateness leaves an outage's length open.
+func (o Outage) unsure() string {
+	own, gated := 0.0, o.Gate != "none" && o.Gate != ""
+	if o.OwnWallS != nil {
+		own = *o.OwnWallS
+	}
+	var parts []string
+	if o.UnsureAfterS > 0 {
+		parts = append(parts, "at least "+Wall(seconds(max(own-o.UnsureAfterS, 0))))
+	}
+	if o.UnsureBeforeS > 0 && !gated {
+		parts = append(parts, "at most "+Wall(seconds(own+o.UnsureBeforeS)))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(parts, ", ") + ": clients were late)"
 }

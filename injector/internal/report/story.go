@@ -67,9 +67,9 @@ func darkText(name string, o Outage) string {
 		return text + " and never came back"
 	}
 	if o.Gate == "none" || o.Gate == "" {
-		return text + fmt.Sprintf(" and was back by itself after %s", Wall(seconds(*o.OwnWallS)))
+		return text + fmt.Sprintf(" and was back by itself after %s", ownText(o, 1))
 	}
-	return text + fmt.Sprintf(" and then was back after %s", Wall(seconds(*o.OwnWallS)))
+	return text + fmt.Sprintf(" and then was back after %s", ownText(o, 1))
 }
 
 // storyData says what became of the acknowledged writes.

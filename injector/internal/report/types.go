@@ -191,6 +191,10 @@ type Outage struct {
 	Gate           string   `json:"gate"` // none, power, runbook
 	GateDetail     string   `json:"gate_detail,omitempty"`
 	OwnWallS       *float64 `json:"own_wall_s"` // null: still down at the end
+	// The clients were late just before it began, or just before it ended: it may
+	// have begun, or ended, by so much wall time earlier.
+	UnsureBeforeS float64 `json:"unsure_before_s,omitempty"`
+	UnsureAfterS  float64 `json:"unsure_after_s,omitempty"`
 }
 
 // Point is one bucket of a probe's curve.
