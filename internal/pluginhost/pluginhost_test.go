@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -171,6 +172,11 @@ func TestStoppedPluginIsFoundInTime(t *testing.T) {
 	if err := syscall.Kill(p.PID(), syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
+	stopped := func() bool {
+		b, err := os.ReadFile("/proc/" + strconv.Itoa(p.PID()) + "/stat")
+		return err == nil && bytes.Contains(b, []byte(") T "))
+	}
+	eventually(t, "the stop", time.Second, stopped)
 	if err := within(); status.Code(errors.Unwrap(err)) != codes.DeadlineExceeded {
 		t.Errorf("health of a stopped plugin: %v", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -87,12 +88,24 @@ func raisePriority() error {
 	}, 0)
 }
 
+// holdSpan is how long before its instant the thread stops letting the Go
+// scheduler in: it keeps its right to run Go code, which it would have to win
+// back after an ordinary system call.
+const holdSpan = 2 * time.Millisecond
+
 func sleepUntil(at BootTime) error {
-	ts := unix.NsecToTimespec(int64(at))
-	for Now() < at {
+	ts := unix.NsecToTimespec(int64(at.Add(-holdSpan)))
+	for Now() < at.Add(-holdSpan) {
 		err := unix.ClockNanosleep(unix.CLOCK_BOOTTIME, unix.TIMER_ABSTIME, &ts, nil)
 		if err != nil && !errors.Is(err, unix.EINTR) {
 			return fmt.Errorf("sleep until the start: %w", err)
+		}
+	}
+	ts = unix.NsecToTimespec(int64(at))
+	for Now() < at {
+		_, _, errno := unix.RawSyscall6(unix.SYS_CLOCK_NANOSLEEP, unix.CLOCK_BOOTTIME, unix.TIMER_ABSTIME, uintptr(unsafe.Pointer(&ts)), 0, 0, 0)
+		if errno != 0 && errno != unix.EINTR {
+			return fmt.Errorf("sleep until the start: %w", errno)
 		}
 	}
 	return nil
