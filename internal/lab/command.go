@@ -1,17 +1,14 @@
 package lab
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
-	"path/filepath"
-	"strings"
-	"sync"
 	"syscall"
-
-	"github.com/firedrill-io/firedrill/internal/proc"
+	"time"
 )
 
 // commandRequest starts a command in a host. Descriptors come along: those of
@@ -50,14 +47,36 @@ type HostProcess struct {
 // ErrHostDark says that a host is off.
 var ErrHostDark = errors.New("host is dark")
 
+// startLimit bounds how long a host may take to start a command: one that
+// stands still never answers.
+const startLimit = 30 * time.Second
+
 // Start starts a command in host, in its namespaces and control groups. It is
 // killed when Close is called and when the calling process ends. The caller
-// must Wait and Close; the files in s stay the caller's.
+// must Wait and Close; the files in s stay the caller's. ErrHostDark if the
+// host is off.
 func (l *Lab) Start(host string, s HostCommand) (*HostProcess, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), startLimit)
+	defer cancel()
+	return l.start(ctx, host, s)
+}
+
+func (l *Lab) start(ctx context.Context, host string, s HostCommand) (*HostProcess, error) {
 	w, err := dialWire(hostSocket(l.state.Dir, host))
 	if err != nil {
 		return nil, fmt.Errorf("run %s in %s: %w: %w", s.Path, host, ErrHostDark, err)
 	}
+	ev, err := request(ctx, w, s)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("run %s in %s: %w", s.Path, host, err), w.close())
+	}
+	p := &HostProcess{pid: ev.PID, wire: w, done: make(chan struct{})}
+	go p.follow(host)
+	return p, nil
+}
+
+// request asks hostinit to start a command and waits until it has.
+func request(ctx context.Context, w *wire, s HostCommand) (commandEvent, error) {
 	req := commandRequest{Path: s.Path, Args: s.Args, Env: s.Env, Dir: s.Dir}
 	var files []*os.File
 	for i, f := range []*os.File{s.Stdio.In, s.Stdio.Out, s.Stdio.Err} {
@@ -66,16 +85,22 @@ func (l *Lab) Start(host string, s HostCommand) (*HostProcess, error) {
 			files = append(files, f)
 		}
 	}
+	stop := context.AfterFunc(ctx, func() { _ = w.c.SetDeadline(time.Unix(1, 0)) })
 	var ev commandEvent
-	if err := w.ask(req, &ev, append(files, s.Extra...)...); err != nil {
-		return nil, errors.Join(fmt.Errorf("run %s in %s: %w", s.Path, host, err), w.close())
+	err := w.ask(req, &ev, append(files, s.Extra...)...)
+	if !stop() {
+		if err != nil {
+			return ev, fmt.Errorf("the host does not answer: %w", ctx.Err())
+		}
+		_ = w.c.SetDeadline(time.Time{}) // it came too late
 	}
-	if ev.Error != "" {
-		return nil, errors.Join(fmt.Errorf("run %s in %s: %s", s.Path, host, ev.Error), w.close())
+	if errors.Is(err, io.EOF) {
+		return ev, fmt.Errorf("%w: %w", ErrHostDark, err)
 	}
-	p := &HostProcess{pid: ev.PID, wire: w, done: make(chan struct{})}
-	go p.follow(host)
-	return p, nil
+	if err == nil && ev.Error != "" {
+		err = errors.New(ev.Error)
+	}
+	return ev, err
 }
 
 // follow waits for the end of the command or of its host.
@@ -115,94 +140,4 @@ func (p *HostProcess) Close() error {
 	err := p.wire.close()
 	<-p.done
 	return err
-}
-
-// accept serves commands, each on a connection of its own.
-func (h *host) accept(l *net.UnixListener) {
-	for {
-		conn, err := l.AcceptUnix()
-		if err != nil {
-			h.log.Error("no more commands are taken", "error", err)
-			return
-		}
-		go func() {
-			w := newWire(conn)
-			defer w.close()
-			if err := h.command(w); err != nil && !errors.Is(err, io.EOF) {
-				h.log.Error("command", "error", err)
-			}
-		}()
-	}
-}
-
-// command runs one command until it ends or the other side is gone.
-func (h *host) command(w *wire) error {
-	var req commandRequest
-	files, err := w.receive(&req)
-	if err != nil {
-		return err
-	}
-	p, err := h.spawn(req, files)
-	closeFiles(files)
-	if err != nil {
-		return w.send(commandEvent{Error: err.Error()})
-	}
-	if err := w.send(commandEvent{PID: p.PID}); err != nil {
-		_ = p.Kill()
-	}
-	var ended sync.WaitGroup
-	ended.Go(func() {
-		code, _ := h.children.wait(p)
-		_ = w.send(commandEvent{Ended: true, Code: code})
-		_ = w.close()
-	})
-	for {
-		var s commandSignal
-		if _, err := w.receive(&s); err != nil {
-			_ = p.Kill()
-			break
-		}
-		_ = p.Signal(s.Signal)
-	}
-	ended.Wait()
-	return nil
-}
-
-func (h *host) spawn(req commandRequest, files []*os.File) (*proc.Process, error) {
-	path, err := findProgram(req.Path)
-	if err != nil {
-		return nil, err
-	}
-	s := proc.Spec{Path: path, Args: req.Args, Env: append(environment(h.boot.Host.Name), req.Env...), Dir: req.Dir}
-	if s.Dir == "" {
-		s.Dir = "/"
-	}
-	for i, to := range []**os.File{&s.Stdin, &s.Stdout, &s.Stderr} {
-		if !req.Stdio[i] {
-			continue
-		}
-		if len(files) == 0 {
-			return nil, errors.New("fewer descriptors came than were said")
-		}
-		*to, files = files[0], files[1:]
-	}
-	s.Extra = files
-	return h.children.start(s)
-}
-
-// findProgram looks for a bare name among the services' programs and in the
-// host's folders of programs.
-func findProgram(path string) (string, error) {
-	if filepath.IsAbs(path) {
-		return path, nil
-	}
-	if strings.Contains(path, "/") {
-		return "", fmt.Errorf("find program %s: give a bare name or an absolute path", path)
-	}
-	for dir := range strings.SplitSeq(HostServices+":"+hostPath, ":") {
-		if st, err := os.Stat(filepath.Join(dir, path)); err == nil && st.Mode().IsRegular() && st.Mode()&0o111 != 0 {
-			return filepath.Join(dir, path), nil
-		}
-	}
-	return "", fmt.Errorf("find program %s: it is in none of %s:%s", path, HostServices, hostPath)
 }

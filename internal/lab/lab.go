@@ -89,7 +89,7 @@ func (l *Lab) Exec(ctx context.Context, host string, argv []string, stdio Stdio)
 	if len(argv) == 0 {
 		return 0, errors.New("run command in host: no command given")
 	}
-	p, err := l.Start(host, HostCommand{Path: argv[0], Args: argv[1:], Stdio: stdio})
+	p, err := l.start(ctx, host, HostCommand{Path: argv[0], Args: argv[1:], Stdio: stdio})
 	if err != nil {
 		return 0, err
 	}

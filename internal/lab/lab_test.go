@@ -2,6 +2,7 @@ package lab_test
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -48,8 +49,8 @@ func TestIsolation(t *testing.T) {
 		path := filepath.Join(dir, mark)
 		write(t, l, "h1", "sync", path)
 		must(t, l, "h1", "cat", path)
-		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
-			t.Errorf("%s of a host is on the machine: %v", path, err)
+		if onMachine(path) {
+			t.Errorf("%s of a host is on the machine", path)
 		}
 		if _, code := run(t, l, "h2", "cat", path); code == 0 {
 			t.Errorf("%s of h1 is on h2", path)
@@ -63,6 +64,27 @@ func TestIsolation(t *testing.T) {
 	}
 	if _, code := run(t, l, "h1", proc.Self, "test-write", "sync", "/proc/sys/vm/swappiness"); code == 0 {
 		t.Error("a host can change the machine's kernel settings")
+	}
+}
+
+func onMachine(path string) bool {
+	_, err := os.Stat(path)
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// The twin of TestIsolation: the same program without a host around it leaves
+// its file on the machine, and the same check sees it.
+func TestIsolationTwin(t *testing.T) {
+	for _, dir := range []string{"/tmp", "/var/tmp", "/dev/shm"} {
+		path := filepath.Join(dir, fmt.Sprintf("firedrill-twin-%d", os.Getpid()))
+		t.Cleanup(func() { _ = os.Remove(path) })
+		p := must1(proc.Start(proc.Spec{Path: proc.Self, Args: []string{"test-write", "sync", path}}))
+		if code, err := p.Wait(); code != 0 || err != nil {
+			t.Fatal(code, err)
+		}
+		if !onMachine(path) {
+			t.Errorf("the check does not see %s", path)
+		}
 	}
 }
 

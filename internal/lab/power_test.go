@@ -1,6 +1,7 @@
 package lab_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -172,5 +173,16 @@ func removeAll(t *testing.T, s power.Status) {
 		if err := cgroup.Remove(g, 5*time.Second); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// A host that stands still holds a caller no longer than its context.
+func TestCommandInFrozenHost(t *testing.T) {
+	l := up(t, lab.Config{Inventory: parse(t, twoHosts)})
+	freeze(t, status(t, l, "h1"))
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := l.Exec(ctx, "h1", []string{"true"}, lab.Stdio{}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
 	}
 }

@@ -1,15 +1,11 @@
 package lab
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/firedrill-io/firedrill/internal/cgroup"
 )
 
 // freshFolders get a tmpfs of their own: what is written there is gone with power.
@@ -86,59 +82,6 @@ func takeOver(root string) error {
 	return nil
 }
 
-// bind mounts a private copy of from, with all that is mounted below it, at to.
-func bind(from, to string, readOnly bool) error {
-	tree, err := unix.OpenTree(unix.AT_FDCWD, from, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE)
-	if err != nil {
-		return fmt.Errorf("copy mount of %s: %w", from, err)
-	}
-	defer unix.Close(tree)
-	attr := unix.MountAttr{Propagation: unix.MS_PRIVATE}
-	if readOnly {
-		attr.Attr_set = unix.MOUNT_ATTR_RDONLY
-	}
-	if err := unix.MountSetattr(tree, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, &attr); err != nil {
-		return fmt.Errorf("restrict mount of %s: %w", from, err)
-	}
-	if err := unix.MoveMount(tree, "", unix.AT_FDCWD, to, unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
-		return fmt.Errorf("bind %s to %s: %w", from, to, err)
-	}
-	return nil
-}
-
-// bindTo makes the mount point, a folder or an empty file as from is, and binds.
-func bindTo(from, to string, readOnly bool) error {
-	st, err := os.Stat(from)
-	if err != nil {
-		return fmt.Errorf("bind into host: %w", err)
-	}
-	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-		return fmt.Errorf("make mount point: %w", err)
-	}
-	if st.IsDir() {
-		err = os.MkdirAll(to, 0o755)
-	} else {
-		var f *os.File
-		if f, err = os.OpenFile(to, os.O_CREATE|os.O_WRONLY, 0o755); err == nil {
-			err = f.Close()
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("make mount point: %w", err)
-	}
-	return bind(from, to, readOnly)
-}
-
-func tmpfs(path, options string) error {
-	if err := os.MkdirAll(path, 0o755); err != nil {
-		return fmt.Errorf("make mount point: %w", err)
-	}
-	if err := unix.Mount("tmpfs", path, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, options); err != nil {
-		return fmt.Errorf("mount memory at %s: %w", path, err)
-	}
-	return nil
-}
-
 func freshMemory(root string) error {
 	for _, name := range freshFolders {
 		if err := tmpfs(filepath.Join(root, name), "mode=755"); err != nil {
@@ -156,102 +99,6 @@ func freshMemory(root string) error {
 	for _, dir := range []string{"tmp", "var/tmp"} {
 		if err := os.Chmod(filepath.Join(root, dir), 0o777|os.ModeSticky); err != nil {
 			return fmt.Errorf("open folder to all: %w", err)
-		}
-	}
-	return nil
-}
-
-// ownDev gives the host the machine's device nodes, own shared memory and own terminals.
-func ownDev(root string) error {
-	dev := filepath.Join(root, "dev")
-	if err := os.Mkdir(dev, 0o755); err != nil {
-		return fmt.Errorf("make /dev: %w", err)
-	}
-	if err := bind("/dev", dev, true); err != nil {
-		return err
-	}
-	if err := tmpfsOn(filepath.Join(dev, "shm"), "mode=1777"); err != nil {
-		return err
-	}
-	if err := unix.Mount("devpts", filepath.Join(dev, "pts"), "devpts", unix.MS_NOSUID|unix.MS_NOEXEC, "newinstance,ptmxmode=0666,mode=600"); err != nil {
-		return fmt.Errorf("mount terminals: %w", err)
-	}
-	return nil
-}
-
-// tmpfsOn mounts over an existing folder of a read-only tree.
-func tmpfsOn(path, options string) error {
-	if err := unix.Mount("tmpfs", path, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, options); err != nil {
-		return fmt.Errorf("mount memory at %s: %w", path, err)
-	}
-	return nil
-}
-
-// ownProc mounts the host's /proc. Of the kernel's settings only those of the
-// network are the host's own; the others are shared with the machine and read-only.
-func ownProc(root, bootID string) error {
-	path := filepath.Join(root, "proc")
-	if err := os.Mkdir(path, 0o755); err != nil {
-		return fmt.Errorf("make /proc: %w", err)
-	}
-	if err := unix.Mount("proc", path, "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
-		return fmt.Errorf("mount /proc: %w", err)
-	}
-	keep := filepath.Join(root, "run", ".net")
-	if err := bindTo(filepath.Join(path, "sys/net"), keep, false); err != nil {
-		return err
-	}
-	for _, shared := range []string{"sys", "sysrq-trigger"} {
-		err := bind(filepath.Join(path, shared), filepath.Join(path, shared), true)
-		if err != nil && !errors.Is(err, unix.ENOENT) {
-			return err
-		}
-	}
-	if err := unix.Mount(keep, filepath.Join(path, "sys/net"), "", unix.MS_MOVE, ""); err != nil {
-		return fmt.Errorf("open network settings: %w", err)
-	}
-	if err := os.Remove(keep); err != nil {
-		return fmt.Errorf("remove mount point: %w", err)
-	}
-	file := filepath.Join(root, "run/firedrill/boot_id")
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		return fmt.Errorf("make folder: %w", err)
-	}
-	if err := os.WriteFile(file, []byte(bootID+"\n"), 0o444); err != nil {
-		return fmt.Errorf("write boot id: %w", err)
-	}
-	return bind(file, filepath.Join(path, "sys/kernel/random/boot_id"), true)
-}
-
-// ownSys mounts the host's /sys, read-only but for its control groups.
-func ownSys(root string, hierarchies []cgroup.Hierarchy) error {
-	path := filepath.Join(root, "sys")
-	if err := os.Mkdir(path, 0o755); err != nil {
-		return fmt.Errorf("make /sys: %w", err)
-	}
-	if err := unix.Mount("sysfs", path, "sysfs", unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
-		return fmt.Errorf("mount /sys: %w", err)
-	}
-	top := filepath.Join(path, "fs/cgroup")
-	if len(hierarchies) > 1 {
-		if err := tmpfsOn(top, "mode=755"); err != nil {
-			return err
-		}
-	}
-	for _, h := range hierarchies {
-		at := top
-		if len(hierarchies) > 1 {
-			at = filepath.Join(top, filepath.Base(h.Mount))
-			if err := os.MkdirAll(at, 0o755); err != nil {
-				return fmt.Errorf("make mount point: %w", err)
-			}
-		}
-		kind, options := "cgroup2", ""
-		if h.Version == 1 {
-			kind, options = "cgroup", strings.Join(h.Controllers, ",")
-		}
-		if err := unix.Mount(kind, at, kind, unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, options); err != nil {
-			return fmt.Errorf("mount control groups %s: %w", options, err)
 		}
 	}
 	return nil
