@@ -142,6 +142,17 @@ func TestPluginRevertsWhenItsAgentIsGoneAndItsEndHasCome(t *testing.T) {
 	ends(t, plugin, start, 3*time.Second)
 }
 
+// The twin: with the plugin dead too nobody is left who could revert.
+func TestNobodyRevertsForADeadPlugin(t *testing.T) {
+	note := filepath.Join(t.TempDir(), "note")
+	plugin, start := orphaned(t, note, filepath.Join(t.TempDir(), "lock"), 300*time.Millisecond)
+	killIfAlive(t, plugin, start)
+	time.Sleep(600 * time.Millisecond)
+	if !present(t, note) {
+		t.Error("somebody else than the plugin reverted")
+	}
+}
+
 func TestInjectionWithoutEndIsRevertedAtTheAgentsDeath(t *testing.T) {
 	note := filepath.Join(t.TempDir(), "note")
 	orphaned(t, note, filepath.Join(t.TempDir(), "lock"), 0)

@@ -43,8 +43,10 @@ func (p *probe) Apply(ctx context.Context, _ Target, c record, _, _ BootTime) er
 	return nil
 }
 
-func (*probe) Observe(context.Context, Target, record) (Observation, error) { return Observation{}, nil }
-func (*probe) Revert(context.Context, Target, record) error                 { return nil }
+func (*probe) Observe(context.Context, Target, record) (Observation, error) {
+	return Observation{}, nil
+}
+func (*probe) Revert(context.Context, Target, record) error { return nil }
 
 func TestParametersAreStrict(t *testing.T) {
 	d := NewDriver(&probe{})

@@ -51,7 +51,9 @@ func (r remembering) Revert(ctx context.Context, t fault.Target, c ttlChange) er
 
 type ruthless struct{ ttl } // overwrites a later owner's value
 
-func (ruthless) Revert(_ context.Context, _ fault.Target, c ttlChange) error { return writeTTL(c.Before) }
+func (ruthless) Revert(_ context.Context, _ fault.Target, c ttlChange) error {
+	return writeTTL(c.Before)
+}
 
 type boastful struct{ ttl } // reports asked as achieved
 

@@ -79,7 +79,9 @@ func (ttl) Revert(_ context.Context, _ fault.Target, c ttlChange) error {
 	return writeTTL(c.Before)
 }
 
-func hops(n int) []fault.Measure { return []fault.Measure{{Name: "ttl", Value: float64(n), Unit: "hops"}} }
+func hops(n int) []fault.Measure {
+	return []fault.Measure{{Name: "ttl", Value: float64(n), Unit: "hops"}}
+}
 
 func readTTL() (int, error) {
 	b, err := os.ReadFile(ttlPath)
