@@ -69,7 +69,7 @@ var (
 )
 
 // New returns the plugin.
-func New() *Partition { return &Partition{warm: map[warmKey]warm{}} }
+func New() *Partition { return &Partition{warm: map[warmKey]warm{}, noBPF: bpfOff} }
 
 // Describe returns what the fault is and needs.
 func (*Partition) Describe() fault.Info {

@@ -1,0 +1,55 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/firedrill-io/firedrill/internal/digest/digesttest"
+)
+
+// bin is where make build puts the programs.
+var bin = func() string {
+	dir, err := filepath.Abs("../../bin")
+	if err != nil {
+		panic(err)
+	}
+	return dir
+}()
+
+// TestMain also makes this test binary one of the services of a lab: the one
+// that puts a filter of its own on a host's device.
+func TestMain(m *testing.M) {
+	if filepath.Base(os.Args[0]) == neighbour {
+		os.Exit(beNeighbour(os.Args[1:]))
+	}
+	for _, name := range []string{"injector", "hostagent", "lab/superapp", "lab/nats-server"} {
+		if _, err := os.Stat(filepath.Join(bin, name)); err != nil {
+			fmt.Fprintf(os.Stderr, "%v: run make build first\n", err)
+			os.Exit(1)
+		}
+	}
+	os.Exit(digesttest.Run(m))
+}
+
+// twin is a hostagent in which BPF is switched off, built once.
+func twin(t testing.TB) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "hostagent")
+	cmd := exec.Command("go", "build", "-tags", "firedrill_nobpf", "-o", path, "../../hostagent")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build hostagent without BPF: %v\n%s", err, out)
+	}
+	return path
+}
+
+func setup(env *testscript.Env) error {
+	env.Setenv("BIN", bin)
+	env.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+	env.Setenv("SERVICES", filepath.Join(bin, "lab"))
+	return nil
+}

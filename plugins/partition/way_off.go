@@ -1,0 +1,5 @@
+//go:build firedrill_nobpf
+
+package partition
+
+const bpfOff = true
