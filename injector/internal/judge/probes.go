@@ -60,24 +60,38 @@ func (l *layout) probe(name string) report.Probe {
 	return p
 }
 
-// curve has one point for each bucket in which something was measured.
+// curve has one point for each bucket in which something was measured. A good
+// answer stands where it came, a failure where it was asked: a request that hung
+// until the service was back must not look as if it had been served before. A
+// bucket in which requests hung and none was answered is dark.
 func (l *layout) curve(name string) []report.Point {
-	buckets := map[int]*counts{}
+	buckets, hung := map[int]*counts{}, map[int]bool{}
 	first, last := 0, -1
 	for i, s := range l.byProbe[name] {
-		at := floor(l.wall(s.Due), bucket)
-		if i == 0 {
-			first, last = at, at
+		asked := floor(l.wall(s.Due), bucket)
+		at := asked
+		if s.OK {
+			at = max(at, floor(l.wall(s.End()), bucket))
 		}
-		first, last = min(first, at), max(last, at)
+		if i == 0 {
+			first, last = asked, at
+		}
+		first, last = min(first, asked), max(last, at)
 		if buckets[at] == nil {
 			buckets[at] = &counts{}
 		}
 		buckets[at].add(s, l.in.Late)
+		for ; asked < at; asked++ {
+			hung[asked] = true
+		}
 	}
 	points := []report.Point{}
 	for at := first; at <= last; at++ {
-		if c := buckets[at]; c != nil && c.sound > 0 {
+		c := buckets[at]
+		if c == nil {
+			c = &counts{}
+		}
+		if c.sound > 0 || hung[at] {
 			points = append(points, report.Point{
 				WallS:        (time.Duration(at) * bucket).Seconds(),
 				Availability: c.availability(),

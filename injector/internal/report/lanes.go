@@ -21,11 +21,15 @@ type lane struct {
 // axis is the stretch of wall time, in seconds from T0, that a chart shows.
 type axis struct{ From, To float64 }
 
+// lead is how much of the time before T0 a chart shows; before that the services
+// may still have been starting.
+const lead = -5
+
 func axisOf(l Layout) axis {
 	a := axis{0, l.EndS}
 	for _, p := range l.Probes {
 		for _, pt := range p.Curve {
-			a.From, a.To = min(a.From, pt.WallS), max(a.To, pt.WallS+0.5)
+			a.From, a.To = max(min(a.From, pt.WallS), lead), max(a.To, pt.WallS+0.5)
 		}
 	}
 	if a.To <= a.From {

@@ -105,7 +105,7 @@ func storyCompare(run *Run) string {
 	var happened, seen []string
 	for _, l := range run.Layouts {
 		for _, c := range l.Compare {
-			text := fmt.Sprintf("%s for %s (%s)", Long(seconds(c.HappenedS)), c.Name, c.Source)
+			text := fmt.Sprintf("%s for %s", Long(seconds(c.HappenedS)), c.Name)
 			if !contains(seen, c.Name) {
 				happened, seen = append(happened, text), append(seen, c.Name)
 			}

@@ -50,13 +50,13 @@
           c.setLineDash([]);
           var right = x + c.measureText(label).width + 6 * px > box.left + box.width;
           c.textAlign = right ? "right" : "left";
-          c.fillText(label, x + (right ? -4 : 4) * px, box.top + (low ? box.height / 2 : 12 * px));
+          c.fillText(label, x + (right ? -4 : 4) * px, box.top + (low ? box.height * low : 12 * px));
         }
         c.save();
         c.lineWidth = px;
         c.font = "600 " + 12 * px + "px system-ui, sans-serif";
-        chart.stages.forEach(function (s) { rule(s.at, s.label, color("ink"), [], false); });
-        chart.steps.forEach(function (s) { rule(s.at, s.label, color("step"), [4 * px, 3 * px], true); });
+        chart.stages.forEach(function (s) { rule(s.at, s.label, color("ink"), [], 0); });
+        chart.steps.forEach(function (s, i) { rule(s.at, s.label, color("step"), [4 * px, 3 * px], 0.3 + 0.15 * (i % 4)); });
         c.restore();
       }
     }};
