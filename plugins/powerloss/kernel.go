@@ -95,6 +95,6 @@ func syncable(dir string) bool {
 	if err != nil {
 		return false
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	return f.Sync() == nil
 }
