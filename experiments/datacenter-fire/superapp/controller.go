@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"log/slog"
 	"net"
 	"os"
@@ -32,6 +33,7 @@ type watcher struct {
 
 	heard heard     // when each mirror last heard from its origin
 	dark  time.Time // since when a majority is unreachable; zero: it is not
+	told  bool      // what the mirror knew then is written down
 	about active    // what dark belongs to
 	born  time.Time
 }
@@ -113,13 +115,17 @@ func (w *watcher) look(ctx context.Context) {
 	if v.Dark > 0 && v.Dark < w.rule.after {
 		return // patience
 	}
+	if v.Dark > 0 && m.known && !w.told {
+		w.told = true
+		w.note(fmt.Sprintf("when a majority of %s's store servers went, the mirror in %s had last heard from it %s before", a.Site, m.name, m.silence.Round(time.Millisecond)))
+	}
 	switch yes, why := decide(a, views, m, w.rule); {
 	case yes:
 		w.begin(ctx, standby.name, a, rev)
 	case why != "":
 		w.note(why)
-	case w.stores[a.Site] != nil && len(w.sites) > 1 && time.Since(w.born) > firstLook:
-		if why := witness(a, views, w.rule); why != "" {
+	case v.Dark == 0 && ok && time.Since(w.born) > firstLook:
+		if why := standing(a, views, m, w.rule); why != "" {
 			w.note(why)
 		}
 	}
@@ -129,7 +135,7 @@ func (w *watcher) look(ctx context.Context) {
 func (w *watcher) see(ctx context.Context, a active, s site) view {
 	up := reachable(ctx, s.servers)
 	if a != w.about || !lost(up, len(s.servers)) {
-		w.dark = time.Time{}
+		w.dark, w.told = time.Time{}, false
 	}
 	if lost(up, len(s.servers)) && w.dark.IsZero() {
 		w.dark = time.Now()

@@ -30,7 +30,8 @@ type rule struct {
 // mirrorState is the standby as this controller knows it.
 type mirrorState struct {
 	name    string
-	known   bool          // it was a mirror and told when it last heard from its origin
+	own     bool          // it is no mirror: it has a history of its own
+	known   bool          // it is a mirror and told when it last heard from its origin
 	silence time.Duration // at the moment the majority became unreachable
 }
 
@@ -72,7 +73,15 @@ func decide(a active, views []view, m mirrorState, r rule) (promote bool, why st
 	return true, ""
 }
 
-// witness says what is wrong with where the controllers stand, before anything fails.
+// standing says what is wrong before anything fails: where the controllers
+// stand, or a standby that is none. Empty means nothing is.
+func standing(a active, views []view, m mirrorState, r rule) string {
+	if m.own {
+		return fmt.Sprintf("%s is no standby: it has a history of its own; reconcile it, delete it and lay it out as a mirror of %s", m.name, a.Site)
+	}
+	return witness(a, views, r)
+}
+
 func witness(a active, views []view, r rule) string {
 	var from []string
 	for _, v := range views {

@@ -39,7 +39,7 @@ func TestDecide(t *testing.T) {
 		{"one is too early", []view{sees("anyang", 0, 4*time.Second), sees("gasan", 0, 2*time.Second)}, fresh, r, false, "seen from anyang only"},
 		{"yesterday's view", []view{sees("anyang", 0, 4*time.Second), old}, fresh, r, false, "seen from anyang only"},
 		{"no standby", []view{sees("anyang", 0, 4*time.Second), sees("gasan", 0, 4*time.Second)}, mirrorState{}, loss, false, "no standby"},
-		{"silent mirror", []view{sees("anyang", 0, 4*time.Second), sees("gasan", 0, 4*time.Second)}, mirrorState{"anyang", true, 6 * time.Second}, r, false, "for 6s"},
+		{"silent mirror", []view{sees("anyang", 0, 4*time.Second), sees("gasan", 0, 4*time.Second)}, mirrorState{name: "anyang", known: true, silence: 6 * time.Second}, r, false, "for 6s"},
 		{"unknown mirror", []view{sees("anyang", 0, 4*time.Second), sees("gasan", 0, 4*time.Second)}, mirrorState{name: "anyang"}, r, false, "not known"},
 		{"loss accepted", []view{sees("anyang", 0, 4*time.Second), sees("gasan", 0, 4*time.Second)}, mirrorState{name: "anyang"}, loss, true, ""},
 	}
@@ -51,10 +51,13 @@ func TestDecide(t *testing.T) {
 			}
 		})
 	}
-	if got := witness(a, []view{sees("pangyo", 3, 0)}, r); !strings.Contains(got, "only in pangyo") {
+	if got := standing(a, nil, mirrorState{name: "anyang", own: true}, r); !strings.Contains(got, "no standby") {
+		t.Errorf("a standby with a history of its own: %q", got)
+	}
+	if got := standing(a, []view{sees("pangyo", 3, 0)}, fresh, r); !strings.Contains(got, "only in pangyo") {
 		t.Errorf("witness: %q", got)
 	}
-	if got := witness(a, []view{sees("pangyo", 3, 0), sees("gasan", 3, 0)}, r); got != "" {
+	if got := standing(a, []view{sees("pangyo", 3, 0), sees("gasan", 3, 0)}, fresh, r); got != "" {
 		t.Errorf("witness of two sites: %q", got)
 	}
 }

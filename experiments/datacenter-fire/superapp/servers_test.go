@@ -90,7 +90,8 @@ type cluster struct {
 	flag    string // for --store
 }
 
-// raise starts a cluster; leafs are the leaf ports it listens on or dials.
+// raise starts a cluster; leafs are the leaf ports it listens on or dials, none
+// for a cluster without a domain of its own.
 func raise(t *testing.T, name string, leafs []int, listens bool) *cluster {
 	t.Helper()
 	ports := freePorts(t, 6)
@@ -98,13 +99,19 @@ func raise(t *testing.T, name string, leafs []int, listens bool) *cluster {
 	var routes, remotes, hosts []string
 	for i := range 3 {
 		routes = append(routes, fmt.Sprintf("\"nats://127.0.0.1:%d\"", ports[3+i]))
-		remotes = append(remotes, fmt.Sprintf("\"nats-leaf://127.0.0.1:%d\"", leafs[i]))
+		for _, leaf := range leafs {
+			remotes = append(remotes, fmt.Sprintf("\"nats-leaf://127.0.0.1:%d\"", leaf))
+		}
 		hosts = append(hosts, fmt.Sprintf("127.0.0.1:%d", ports[i]))
 	}
 	for i := range 3 {
-		leaf := fmt.Sprintf("leafnodes { reconnect: 1, remotes: [ { urls: [%s] } ] }", strings.Join(remotes, ","))
-		if listens {
-			leaf = fmt.Sprintf("leafnodes { listen: \"127.0.0.1:%d\" }", leafs[i])
+		leaf, domain := "", ""
+		switch {
+		case leafs == nil:
+		case listens:
+			leaf, domain = fmt.Sprintf("leafnodes { listen: \"127.0.0.1:%d\" }", leafs[i]), "domain: "+name+","
+		default:
+			leaf, domain = fmt.Sprintf("leafnodes { reconnect: 1, remotes: [ { urls: [%s] } ] }", strings.Join(remotes, ",")), "domain: "+name+","
 		}
 		conf := fmt.Sprintf(`
 server_name: %s%d
@@ -112,10 +119,10 @@ listen: "127.0.0.1:%d"
 ping_interval: "1s"
 ping_max: 2
 write_deadline: "2s"
-jetstream { store_dir: %q, domain: %s, max_mem: 32M, max_file: 150M, sync_interval: always }
+jetstream { store_dir: %q, %s max_mem: 32M, max_file: 150M, sync_interval: always }
 cluster { name: %s, listen: "127.0.0.1:%d", routes: [%s], ping_interval: "1s", ping_max: 2 }
 %s
-`, name, i, ports[i], t.TempDir(), name, name, ports[3+i], strings.Join(routes, ","), leaf)
+`, name, i, ports[i], t.TempDir(), domain, name, ports[3+i], strings.Join(routes, ","), leaf)
 		path := filepath.Join(t.TempDir(), "nats.conf")
 		if err := os.WriteFile(path, []byte(conf), 0o644); err != nil {
 			t.Fatal(err)

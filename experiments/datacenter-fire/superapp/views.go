@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -54,13 +55,18 @@ type heard struct {
 type hearing struct {
 	store string
 	at    time.Time
+	own   bool // it is no mirror: it has a history of its own
 }
 
-// follow asks one store until ctx ends; a store that is no mirror is asked in vain.
+// follow asks one store until ctx ends. One that does not answer keeps what it said last.
 func (h *heard) follow(ctx context.Context, s *store) {
 	for {
-		if silence, err := s.silence(ctx); err == nil {
-			h.note(s.name, time.Now().Add(-silence))
+		silence, err := s.silence(ctx)
+		switch {
+		case err == nil:
+			h.note(hearing{store: s.name, at: time.Now().Add(-silence)})
+		case errors.Is(err, errNotMirror):
+			h.note(hearing{store: s.name, own: true})
 		}
 		select {
 		case <-ctx.Done():
@@ -70,16 +76,16 @@ func (h *heard) follow(ctx context.Context, s *store) {
 	}
 }
 
-func (h *heard) note(name string, at time.Time) {
+func (h *heard) note(now hearing) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for i := range h.at {
-		if h.at[i].store == name {
-			h.at[i].at = at
+		if h.at[i].store == now.store {
+			h.at[i] = now
 			return
 		}
 	}
-	h.at = append(h.at, hearing{name, at})
+	h.at = append(h.at, now)
 }
 
 // state is the mirror as it stood when the store it mirrors went dark.
@@ -89,7 +95,7 @@ func (h *heard) state(name string, dark time.Time) mirrorState {
 	m := mirrorState{name: name}
 	for _, one := range h.at {
 		if one.store == name {
-			m.known, m.silence = true, max(0, dark.Sub(one.at))
+			m.own, m.known, m.silence = one.own, !one.own, max(0, dark.Sub(one.at))
 		}
 	}
 	return m
