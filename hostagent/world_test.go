@@ -148,6 +148,14 @@ func (w *world) start(env ...string) {
 func (w *world) call(v control.Verb, body, out any) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
+	ended := w.ended
+	go func() {
+		select {
+		case <-ended: // nobody will answer any more
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
 	return w.caller.Call(ctx, "h1", v, body, out)
 }
 

@@ -26,8 +26,20 @@ func Self() (ProcessID, error) {
 	return ProcessID{PID: os.Getpid(), Start: start}, nil
 }
 
-// Alive says whether the process is there.
-func (p ProcessID) Alive() bool { return p.PID != 0 && proc.Alive(p.PID, p.Start) }
+// Alive says whether the process runs. One that has ended and waits for its
+// parent to notice does not.
+func (p ProcessID) Alive() bool {
+	if p.PID == 0 {
+		return false
+	}
+	fd, err := proc.OpenPidfd(p.PID, p.Start)
+	if err != nil {
+		return !errors.Is(err, proc.ErrGone)
+	}
+	defer fd.Close()
+	n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd.Fd()), Events: unix.POLLIN}}, 0)
+	return err != nil || n == 0
+}
 
 // kill ends the process by SIGKILL and waits for its end. A stopped or frozen
 // (v2) process ends too.
