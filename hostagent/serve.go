@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"os"
 	"time"
 
@@ -86,6 +87,7 @@ func (s *serveOptions) run(ctx context.Context) error {
 	a, err := agent.Start(ctx, agent.Config{
 		Name: s.name, Root: s.root, OutOfBand: s.outOfBand, Hosts: s.hosts, Power: s.power, Version: version,
 		Drivers: builtin(), Launch: s.launchPlugin(log), Digest: hostDigest, Evidence: spool, Logger: log,
+		Exempt: func(ctx context.Context) ([]netip.AddrPort, error) { return brokerPeers(ctx, s.nats) },
 		Guard: func(self guardian.ProcessID, groups guardian.Groups) (*guardian.Guard, error) {
 			return s.launchGuardian(s.name, self, groups)
 		},

@@ -48,7 +48,7 @@ func (a *Agent) prepareOne(ctx context.Context, order control.Injection, run str
 	}
 	inj := newInjection(order, run)
 	inj.info = info
-	if inj.target, err = a.target(order.Host, info); err != nil {
+	if inj.target, err = a.target(ctx, order.Host, info); err != nil {
 		return err
 	}
 	if inj.plugin, err = a.plugins.get(ctx, order.Kind); err != nil {

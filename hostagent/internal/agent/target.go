@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"slices"
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
@@ -8,7 +9,7 @@ import (
 
 // target resolves a host's name with this agent's own configuration: nothing of
 // it comes from the command but the name.
-func (a *Agent) target(host string, info fault.Info) (fault.Target, error) {
+func (a *Agent) target(ctx context.Context, host string, info fault.Info) (fault.Target, error) {
 	if !slices.Contains(a.cfg.Hosts, host) {
 		return fault.Target{}, refusal("agent %s does not act on host %q; it acts on %v", a.cfg.Name, host, a.cfg.Hosts)
 	}
@@ -21,6 +22,12 @@ func (a *Agent) target(host string, info fault.Info) (fault.Target, error) {
 	}
 	if a.cfg.OutOfBand {
 		t.Power = a.cfg.Power
+		return t, nil
 	}
-	return t, nil
+	if a.cfg.Exempt == nil {
+		return t, nil
+	}
+	var err error
+	t.Exempt, err = a.cfg.Exempt(ctx)
+	return t, err
 }
