@@ -18,10 +18,15 @@ func run(cmd *cobra.Command, o runner.Options) error {
 		return withCode(exitInvalid, err)
 	case err != nil && result == nil:
 		return withCode(exitInternal, err)
+	}
+	code := runCode(result, o.AsPredicted)
+	switch {
+	case err != nil && code == exitHeld:
+		return withCode(exitInternal, err)
 	case err != nil:
 		fmt.Fprintln(cmd.ErrOrStderr(), "injector: "+err.Error())
-	}
-	if code := runCode(result, o.AsPredicted); code != exitHeld {
+		fallthrough
+	case code != exitHeld:
 		return &exitError{Code: code}
 	}
 	return nil

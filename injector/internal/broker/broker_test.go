@@ -18,7 +18,13 @@ import (
 	"github.com/firedrill-io/firedrill/internal/evidence"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == stockRole {
+		serveStock(os.Args[2])
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 var quiet = slog.New(slog.DiscardHandler)
 

@@ -42,6 +42,19 @@ func makeKeys(dir string) (runKeys, error) {
 	return k, err
 }
 
+// WriteKeys writes the injector's own keys to dir, for another injector that is
+// to command the same hosts through this broker.
+func (b *Broker) WriteKeys(dir string) error {
+	seed, err := b.keys.injector.Seed()
+	if err != nil {
+		return fmt.Errorf("read injector's nkey: %w", err)
+	}
+	if err := durable.WriteFile(filepath.Join(dir, control.InjectorNK), append(seed, '\n'), 0o600); err != nil {
+		return err
+	}
+	return writeBase64(filepath.Join(dir, control.CommandKey), b.keys.command.Seed())
+}
+
 // EnsureCommandKey makes the pair that signs and checks commands in dir unless
 // it is there. Hosts are given command.pub, never command.key.
 func EnsureCommandKey(dir string) error {

@@ -13,7 +13,7 @@ import (
 
 // Limits of waiting for the hypothesis.
 const (
-	steadyLimit  = 90 * time.Second // before the first stage: services are still starting
+	steadyLimit  = 45 * time.Second // before the first stage: services are still starting
 	recoverLimit = 30 * time.Second // after the last revert
 	steadyPause  = 250 * time.Millisecond
 )

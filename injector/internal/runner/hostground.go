@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"golang.org/x/sys/unix"
 
+	"github.com/firedrill-io/firedrill/injector/internal/broker"
 	"github.com/firedrill-io/firedrill/injector/internal/plan"
 	"github.com/firedrill-io/firedrill/internal/control"
 	"github.com/firedrill-io/firedrill/internal/proc"
@@ -31,6 +32,12 @@ func joinHosts(o Options) (ground, error) {
 		return nil, refuse("real hosts need --nats URL and --keys DIR; give --lab to run in a simulated data centre")
 	}
 	key, err := control.ReadCommandKey(o.Keys)
+	if errors.Is(err, os.ErrNotExist) {
+		if err := broker.EnsureCommandKey(o.Keys); err != nil {
+			return nil, err
+		}
+		return nil, refuse("made a new pair of keys in %s: put command.pub into the keys folder of every host, then run again", o.Keys)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/firedrill-io/firedrill/injector/internal/clients"
@@ -56,7 +55,7 @@ type layoutRun struct {
 func (r *layoutRun) run(ctx context.Context) report.Layout {
 	r.rec.begin(r.name, r.plan)
 	r.outcome = report.Completed
-	r.rec.say(evidence.LayoutStarted, "layout %s: %s", r.name, r.exp.Title)
+	r.rec.say(evidence.LayoutStarted, "layout %s: %s", r.folder(), r.exp.Title)
 	err := r.raise(ctx)
 	if err == nil {
 		err = r.rehearse(ctx)
@@ -65,7 +64,7 @@ func (r *layoutRun) run(ctx context.Context) report.Layout {
 	r.revertAll(context.WithoutCancel(ctx))
 	r.lower(context.WithoutCancel(ctx))
 	out := r.result()
-	r.rec.say(evidence.LayoutEnded, "layout %s: %s", r.name, headline(out))
+	r.rec.say(evidence.LayoutEnded, "layout %s: %s", r.folder(), headline(out))
 	return out
 }
 
@@ -220,7 +219,7 @@ func asRefusal(err error) error {
 	return refuse("%v", err)
 }
 
-// logsOf moves the layout's service logs to the run's logs/<host>/<layout>.
+// moveLogs moves the layout's service logs to the run's logs/<host>/<layout>.
 func (r *layoutRun) moveLogs(run string) error {
 	hosts, err := os.ReadDir(filepath.Join(r.dir, "logs"))
 	if err != nil {
@@ -231,11 +230,7 @@ func (r *layoutRun) moveLogs(run string) error {
 		if err := os.MkdirAll(to, 0o755); err != nil {
 			return fmt.Errorf("move logs: %w", err)
 		}
-		name := strings.TrimSpace(r.name)
-		if name == "" {
-			name = "hosts"
-		}
-		if err := os.Rename(filepath.Join(r.dir, "logs", h.Name()), filepath.Join(to, name)); err != nil {
+		if err := os.Rename(filepath.Join(r.dir, "logs", h.Name()), filepath.Join(to, r.folder())); err != nil {
 			return fmt.Errorf("move logs: %w", err)
 		}
 	}

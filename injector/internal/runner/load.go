@@ -27,6 +27,14 @@ type layout struct {
 	variables map[string]string // of the inventory
 }
 
+// folder is the layout's name in paths; only real hosts have no layout.
+func (l *layout) folder() string {
+	if l.name == "" {
+		return "hosts"
+	}
+	return l.name
+}
+
 // load reads and plans everything before anything is raised.
 func load(o Options) (*loaded, error) {
 	infos, err := plugins.Catalogue()

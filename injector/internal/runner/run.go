@@ -57,7 +57,7 @@ func runLayouts(ctx context.Context, run *report.Run, l *loaded, rec *recorder, 
 	run.PlanDigest = fmt.Sprintf("%x", sha256.Sum256([]byte(strings.Join(digests, "\n"))))
 	rec.say(evidence.RunStarted, "run %s: %s, seed %d, plan %.12s", run.ID, l.exp.Name, run.Seed, run.PlanDigest)
 	for _, one := range l.layouts {
-		dir := filepath.Join(o.Dir, run.ID, "."+one.name)
+		dir := filepath.Join(o.Dir, run.ID, ".layout-"+one.folder())
 		r := &layoutRun{layout: one, o: o, id: run.ID, dir: dir, rec: rec}
 		run.Layouts = append(run.Layouts, r.run(ctx))
 		if err := r.moveLogs(filepath.Join(o.Dir, run.ID)); err != nil {
