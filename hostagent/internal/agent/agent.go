@@ -44,7 +44,7 @@ type Config struct {
 	// (empty: none) and waits until it answers.
 	Launch func(ctx context.Context, kind fault.Kind, group string) (Plugin, error)
 	// Guard starts the guardian of the agent process; nil: there is none (tests).
-	Guard    func(self guardian.ProcessID, groups guardian.Groups) (*guardian.Guard, error)
+	Guard func(self guardian.ProcessID, groups guardian.Groups) (*guardian.Guard, error)
 	// Exempt lists the peers of the control connection, which network faults
 	// spare; nil: it needs no network.
 	Exempt   func(ctx context.Context) ([]netip.AddrPort, error)
