@@ -69,7 +69,7 @@ func TestVerifier(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err = testVerifier(t, t.TempDir()).Verify(b)
-			if tc.want == errAny && err != nil {
+			if errors.Is(tc.want, errAny) && err != nil {
 				return
 			}
 			if !errors.Is(err, tc.want) {

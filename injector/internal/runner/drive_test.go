@@ -158,7 +158,7 @@ func TestDriveOrder(t *testing.T) {
 			t.Errorf("the drive ended after %s, want 50s", took)
 		}
 		for _, i := range []plan.Injection{one, two} {
-			var last time.Duration = -time.Hour
+			last := -time.Hour
 			for _, verb := range []control.Verb{control.VerbPrepare, control.VerbArm, control.VerbFire} {
 				at := f.when(verb, i.ID)
 				if len(at) != 1 || at[0] < last || at[0] >= i.Start {

@@ -76,7 +76,7 @@ func (g *hostGround) Clients() (io.ReadWriteCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer theirs.Close()
+	defer func() { _ = theirs.Close() }()
 	g.clients, err = proc.Start(proc.Spec{Path: proc.Self, Args: []string{"clients"}, Stderr: os.Stderr, Extra: []*os.File{theirs}})
 	if err != nil {
 		return nil, errors.Join(err, ours.Close())
@@ -103,7 +103,7 @@ func socketPair() (net.Conn, *os.File, error) {
 		return nil, nil, fmt.Errorf("make socket pair: %w", err)
 	}
 	mine, theirs := os.NewFile(uintptr(fds[0]), "clients"), os.NewFile(uintptr(fds[1]), "runner")
-	defer mine.Close() // FileConn holds a copy
+	defer func() { _ = mine.Close() }() // FileConn holds a copy
 	conn, err := net.FileConn(mine)
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("use socket pair: %w", err), theirs.Close())

@@ -83,12 +83,12 @@ func (g *labGround) Clients() (io.ReadWriteCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer theirs.Close()
+	defer func() { _ = theirs.Close() }()
 	log, err := os.Create(filepath.Join(g.dir, "clients.log"))
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("create clients' log: %w", err), ours.Close())
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }()
 	g.clients, err = g.lab.Start(host.Name, lab.HostCommand{Path: proc.Self, Args: []string{"clients"},
 		Extra: []*os.File{theirs}, Stdio: lab.Stdio{Out: log, Err: log}})
 	if err != nil {
@@ -125,8 +125,8 @@ func (g *labGround) console(ctx context.Context, step inventory.Step) (string, e
 	if err != nil {
 		return "", fmt.Errorf("run step: %w", err)
 	}
-	defer os.Remove(out.Name())
-	defer out.Close()
+	defer func() { _ = os.Remove(out.Name()) }()
+	defer func() { _ = out.Close() }()
 	code, err := g.lab.Exec(ctx, step.Host, argv, lab.Stdio{Out: out, Err: out})
 	text, _ := os.ReadFile(out.Name())
 	text = bytes.TrimSpace(text)
