@@ -29,8 +29,8 @@ func newInitCommand() *cobra.Command {
 			if err := writeExample(dir); err != nil {
 				return withCode(exitUsage, err)
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "wrote experiment.yaml and lab.yaml to %[1]s; next:\n  injector plan %[1]s\n  injector run %[1]s --lab\n", dir)
-			return nil
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "wrote experiment.yaml and lab.yaml to %[1]s; next:\n  injector plan %[1]s\n  injector run %[1]s --lab\n", dir)
+			return err
 		},
 	}
 }

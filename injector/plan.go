@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -33,15 +34,17 @@ func newPlanCommand() *cobra.Command {
 		if asJSON {
 			return writePlans(cmd.OutOrStdout(), l)
 		}
+		var text bytes.Buffer
 		for i, layout := range l.Layouts {
 			if i > 0 {
-				fmt.Fprintln(cmd.OutOrStdout())
+				text.WriteString("\n")
 			}
-			if err := plan.Render(cmd.OutOrStdout(), layout.Plan); err != nil {
+			if err := plan.Render(&text, layout.Plan); err != nil {
 				return fmt.Errorf("write plan: %w", err)
 			}
 		}
-		return nil
+		_, err = text.WriteTo(cmd.OutOrStdout())
+		return err
 	}
 	return cmd
 }

@@ -26,12 +26,12 @@ func newValidateCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "%s is valid", l.Path)
+		says := l.Path + " is valid"
 		if names := layoutNames(l); names != "" {
-			fmt.Fprintf(cmd.OutOrStdout(), "; it can be planned for %s", names)
+			says += "; it can be planned for " + names
 		}
-		fmt.Fprintln(cmd.OutOrStdout())
-		return nil
+		_, err = fmt.Fprintln(cmd.OutOrStdout(), says)
+		return err
 	}
 	return cmd
 }

@@ -1,6 +1,6 @@
 // Package inventory describes sites, power, racks, network and hosts: the same
 // file type for real hosts and for the lab. The lab sections (services,
-// runbook) are refused in an inventory of real hosts.
+// runbook) are refused where an inventory of real hosts is asked for.
 package inventory
 
 import "github.com/firedrill-io/firedrill/experiments"

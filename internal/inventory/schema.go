@@ -3,6 +3,7 @@ package inventory
 import (
 	_ "embed"
 	"slices"
+	"sync"
 
 	"github.com/firedrill-io/firedrill/experiments"
 	"github.com/firedrill-io/firedrill/experiments/strict"
@@ -18,4 +19,5 @@ var schema []byte
 // Schema returns the JSON Schema of inventories and lab files.
 func Schema() []byte { return slices.Clone(schema) }
 
-func compile() (*strict.Schema, error) { return strict.Compile(schema, experiments.Formats()) }
+// compile is done once: the schema never changes.
+var compile = sync.OnceValues(func() (*strict.Schema, error) { return strict.Compile(schema, experiments.Formats()) })

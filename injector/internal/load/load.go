@@ -27,7 +27,7 @@ const FileName = "experiment.yaml"
 type Options struct {
 	Path      string   // experiment file, or the folder that holds FileName
 	Layouts   []string // names; empty: all, in file order
-	Inventory string   // path; instead of the layouts' lab files
+	Inventory string   // path of an inventory of real hosts; instead of the layouts' lab files
 	Variables map[string]string
 	Faults    map[fault.Kind]fault.Info
 	// Bare lets an experiment without layouts pass: only its own file is read.
@@ -152,6 +152,9 @@ func (l *Loaded) layout(name string, o Options) (Layout, error) {
 	layout.Inventory, err = inventory.Parse(src, path, l.Experiment.LabVariables())
 	if err != nil {
 		return layout, err
+	}
+	if lab := layout.Inventory; o.Inventory != "" && len(lab.Services)+len(lab.Runbook) > 0 {
+		return layout, fmt.Errorf("read inventory %s: services and runbook are parts of a lab file; an inventory of real hosts has none", path)
 	}
 	layout.Plan, err = plan.New(l.Experiment, layout.Inventory, name, o.Faults)
 	if err != nil {
