@@ -52,6 +52,6 @@ func (o *options) launchGuardian(name string, self guardian.ProcessID, groups gu
 	if err != nil {
 		return nil, fmt.Errorf("launch guardian: %w", err)
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }()
 	return guardian.Launch(args, log)
 }

@@ -44,7 +44,7 @@ func newRevertCommand(o *options) *cobra.Command {
 
 func (r *revertOptions) run(ctx context.Context, out io.Writer) error {
 	if _, err := os.Stat(r.root); errors.Is(err, os.ErrNotExist) {
-		fmt.Fprintf(out, "nothing to revert: there is no %s\n", r.root)
+		_, _ = fmt.Fprintf(out, "nothing to revert: there is no %s\n", r.root)
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.within)
@@ -88,12 +88,12 @@ func (r *revertOptions) revert(ctx context.Context, out io.Writer, name, bootID 
 	stuck := 0
 	for _, rec := range live {
 		now, _ := j.Find(rec.ID)
-		fmt.Fprintf(out, "%s\t%s\t%s\n", now.Phase, rec.Kind, rec.ID)
+		_, _ = fmt.Fprintf(out, "%s\t%s\t%s\n", now.Phase, rec.Kind, rec.ID)
 		if now.Phase == journal.Stuck {
 			stuck++
 		}
 	}
-	fmt.Fprintf(out, "%d live, %d ended, %d left\n", len(live), len(live)-len(left), len(left))
+	_, _ = fmt.Fprintf(out, "%d live, %d ended, %d left\n", len(live), len(live)-len(left), len(left))
 	if len(left)+stuck > 0 {
 		return &exitError{exitResidue, fmt.Errorf("%d injections could not be reverted, %d were changed by somebody else meanwhile", len(left), stuck)}
 	}

@@ -23,7 +23,6 @@ type fake struct {
 	calls   []call
 	present map[string]bool
 	outOf   bool
-	hang    bool // Revert waits for the end of its context
 	wrong   bool // Revert says nothing and does nothing
 	refuse  *fault.Error
 }

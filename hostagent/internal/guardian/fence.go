@@ -36,7 +36,7 @@ func (p ProcessID) Alive() bool {
 	if err != nil {
 		return !errors.Is(err, proc.ErrGone)
 	}
-	defer fd.Close()
+	defer func() { _ = fd.Close() }()
 	n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd.Fd()), Events: unix.POLLIN}}, 0)
 	return err != nil || n == 0
 }
@@ -54,7 +54,7 @@ func (p ProcessID) kill(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer fd.Close()
+	defer func() { _ = fd.Close() }()
 	return killPidfd(ctx, fd)
 }
 

@@ -45,7 +45,7 @@ func Launch(args []string, stderr *os.File) (*Guard, error) {
 		return nil, fmt.Errorf("launch guardian: %w", err)
 	}
 	mine, theirs := os.NewFile(uintptr(pair[0]), "guardian"), os.NewFile(uintptr(pair[1]), "agent")
-	defer theirs.Close()
+	defer func() { _ = theirs.Close() }()
 	child, err := proc.Start(proc.Spec{
 		Path: proc.Self, Args: args, Stderr: stderr, Dir: "/",
 		Extra: []*os.File{theirs, heart.file},
