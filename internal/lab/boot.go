@@ -55,16 +55,8 @@ func (c *controller) clear(m *machine) error {
 	if r == nil {
 		return unplug(c.spec.ID, m.spec)
 	}
-	if err := cgroup.Kill(r.groups[0]); err != nil {
+	if err := r.end(); err != nil {
 		return err
-	}
-	if err := cgroup.WaitEmpty(r.groups[0], clearLimit); err != nil {
-		return err
-	}
-	select {
-	case <-r.ended:
-	case <-time.After(clearLimit):
-		return errors.New("end the host's processes: pid 1 is still there")
 	}
 	_ = r.wire.close()
 	if err := unplug(c.spec.ID, m.spec); err != nil {
@@ -78,6 +70,31 @@ func (c *controller) clear(m *machine) error {
 	}
 	m.last = nil
 	return nil
+}
+
+// end kills all of a host and waits for its end. What a v1 freezer holds dies
+// only once it is thawed.
+func (r *running) end() error {
+	if err := cgroup.Kill(r.groups[0]); err != nil {
+		return err
+	}
+	for _, g := range r.groups[1:] {
+		if _, err := cgroup.Read(g, "freezer.state"); err != nil {
+			continue // another hierarchy, or gone
+		}
+		if err := thaw(g); err != nil {
+			return err
+		}
+	}
+	if err := cgroup.WaitEmpty(r.groups[0], clearLimit); err != nil {
+		return err
+	}
+	select {
+	case <-r.ended:
+		return nil
+	case <-time.After(clearLimit):
+		return errors.New("end the host's processes: pid 1 is still there")
+	}
 }
 
 // start starts pid 1, lays the cable and tells pid 1 what to become.

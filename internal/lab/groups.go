@@ -19,6 +19,10 @@ const (
 	hostShares  = 512
 	agentShares = 4096
 	maxShares   = 262144
+	// clientsRealTime is how many µs of each second and CPU the clients may run
+	// before everything else: cpu.rt_runtime_us of sched-rt-group, which a kernel
+	// with RT_GROUP_SCHED must be told for every group above, too.
+	clientsRealTime = "400000"
 	// hostPids bounds the processes of a host: pids.max.
 	hostPids = 4000
 )
@@ -81,6 +85,7 @@ func raiseGroups(spec labSpec) error {
 	}
 	hosts := len(spec.Hosts) * hostShares
 	shares(top, 2*hosts+agentShares)
+	tune(top, "cpu.rt_runtime_us", clientsRealTime)
 	delegate(top[0])
 	for _, r := range spec.Racks {
 		groups, err := createGroup(spec, r.Name)
@@ -90,6 +95,7 @@ func raiseGroups(spec labSpec) error {
 		shares(groups, len(r.Hosts)*hostShares)
 		if r.Clients {
 			shares(groups, 2*hosts)
+			tune(groups, "cpu.rt_runtime_us", clientsRealTime)
 		}
 		delegate(groups[0])
 	}
@@ -120,7 +126,9 @@ func hostGroups(spec labSpec, h hostSpec, boot int) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !spec.Racks[h.Rack].Clients {
+	if spec.Racks[h.Rack].Clients {
+		tune(groups, "cpu.rt_runtime_us", clientsRealTime)
+	} else {
 		shares(groups, hostShares)
 	}
 	tune(groups, "pids.max", strconv.Itoa(hostPids))

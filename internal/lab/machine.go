@@ -81,6 +81,11 @@ func (c *controller) sound(m *machine) bool {
 	if err != nil || text != "0" {
 		return false
 	}
+	for _, g := range r.groups[1:] {
+		if text, err := cgroup.Read(g, "freezer.state"); err == nil && text != "THAWED" {
+			return false
+		}
+	}
 	mounts, err := os.ReadFile(fmt.Sprintf("/proc/%d/mounts", r.process.PID))
 	if err != nil {
 		return false

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -56,7 +57,10 @@ func configureNetwork(h hostSpec) error {
 			addr.Broadcast = net.IPv4zero // none: a lab needs no broadcast
 		}
 		err = netlink.AddrAdd(eth, addr)
-		if err != nil && !(addr.IP.To4() == nil && err == unix.EOPNOTSUPP) {
+		if addr.IP.To4() == nil && (errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EACCES)) {
+			continue // IPv6 is off on this machine
+		}
+		if err != nil {
 			return fmt.Errorf("set address %s of eth0: %w", cidr, err)
 		}
 	}

@@ -95,6 +95,7 @@ func TestOwnerGone(t *testing.T) {
 			owner, l := owned(t)
 			if c.freeze {
 				freeze(t, status(t, l, "h1"))
+				freezeV1(t, status(t, l, "h2"))
 			}
 			var pids []int
 			for _, r := range c.kill {

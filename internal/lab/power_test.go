@@ -65,6 +65,22 @@ func freeze(t *testing.T, s power.Status) {
 	}
 }
 
+// freezeV1 stops a host through the v1 freezer, where there is one: its
+// processes do not even die by SIGKILL.
+func freezeV1(t *testing.T, s power.Status) {
+	t.Helper()
+	for _, g := range s.V1Cgroups {
+		if _, err := cgroup.Read(g, "freezer.state"); err != nil {
+			continue
+		}
+		if err := cgroup.Write(g, "freezer.state", "FROZEN"); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	kill(t, s)
+}
+
 func kill(t *testing.T, s power.Status) {
 	t.Helper()
 	if err := errors.Join(cgroup.Kill(s.Cgroup), cgroup.WaitEmpty(s.Cgroup, 5*time.Second)); err != nil {
@@ -140,10 +156,11 @@ func TestPowerCycle(t *testing.T) {
 func TestOnAfterLeftovers(t *testing.T) {
 	l := up(t, lab.Config{Inventory: parse(t, twoHosts)})
 	for name, leave := range map[string]func(*testing.T, power.Status){
-		"nothing":  func(*testing.T, power.Status) {},
-		"dark":     func(t *testing.T, s power.Status) { link(t, s, linkDown) },
-		"no cable": func(t *testing.T, s power.Status) { link(t, s, linkDel) },
-		"frozen":   freeze,
+		"nothing":   func(*testing.T, power.Status) {},
+		"dark":      func(t *testing.T, s power.Status) { link(t, s, linkDown) },
+		"no cable":  func(t *testing.T, s power.Status) { link(t, s, linkDel) },
+		"frozen":    freeze,
+		"v1 frozen": freezeV1,
 		"shut down": func(t *testing.T, s power.Status) {
 			shutdown(t, filepath.Join("/proc", strconv.Itoa(s.PID1), "root/data"))
 		},

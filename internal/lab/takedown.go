@@ -79,17 +79,25 @@ func endGroups(s State) error {
 		return err
 	}
 	for _, f := range s.Freezers {
-		err := filepath.WalkDir(f, func(path string, d fs.DirEntry, err error) error {
-			if err == nil && d.IsDir() {
-				_ = cgroup.Write(path, "freezer.state", "THAWED")
-			}
-			return nil
-		})
-		if err != nil {
-			return fmt.Errorf("thaw %s: %w", f, err)
+		if err := thaw(f); err != nil {
+			return err
 		}
 	}
 	return cgroup.WaitEmpty(s.Groups[0], downLimit)
+}
+
+// thaw thaws a v1 freezer's group and all below it.
+func thaw(group string) error {
+	err := filepath.WalkDir(group, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() {
+			_ = cgroup.Write(path, "freezer.state", "THAWED") // it may be gone meanwhile
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("thaw %s: %w", group, err)
+	}
+	return nil
 }
 
 // removeFolder removes the lab's folder, the state file last.
