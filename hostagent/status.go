@@ -84,11 +84,11 @@ func readStatus(root string) (statusReport, error) {
 
 func (s statusReport) print(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "agent\t%s\n", s.Agent)
-	fmt.Fprintf(w, "guardian\t%s\n", s.Guardian)
-	fmt.Fprintf(w, "state\t%s\n", s.Root)
+	_, _ = fmt.Fprintf(w, "agent\t%s\n", s.Agent)
+	_, _ = fmt.Fprintf(w, "guardian\t%s\n", s.Guardian)
+	_, _ = fmt.Fprintf(w, "state\t%s\n", s.Root)
 	if s.Damaged != "" {
-		fmt.Fprintf(w, "journal\tdamaged: %s; no new injections are taken\n", s.Damaged)
+		_, _ = fmt.Fprintf(w, "journal\tdamaged: %s; no new injections are taken\n", s.Damaged)
 	}
 	printRecords(w, "live", s.Live)
 	printRecords(w, "ended", s.Ended)
@@ -96,12 +96,12 @@ func (s statusReport) print(out io.Writer) error {
 }
 
 func printRecords(w io.Writer, title string, records []journal.Record) {
-	fmt.Fprintf(w, "%s\t%d\n", title, len(records))
+	_, _ = fmt.Fprintf(w, "%s\t%d\n", title, len(records))
 	for _, r := range records {
 		host := ""
 		if r.Target != nil {
 			host = r.Target.Host
 		}
-		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.Kind, host, r.Phase, r.By, r.Wall.Format(time.RFC3339))
+		_, _ = fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.Kind, host, r.Phase, r.By, r.Wall.Format(time.RFC3339))
 	}
 }
