@@ -33,6 +33,9 @@ func newClientsCommand() *cobra.Command {
 			}
 			_ = file.Close() // FileConn holds a copy
 			logger := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
+			if err := realTime(); err != nil {
+				logger.Info("no real-time scheduling: a busy machine can make the clients late, which is recorded", "error", err)
+			}
 			return clients.Serve(cmd.Context(), conn, bootTime, logger)
 		},
 	}

@@ -22,7 +22,7 @@ const (
 	// clientsRealTime is how many µs of each second and CPU the clients may run
 	// before everything else: cpu.rt_runtime_us of sched-rt-group, which a kernel
 	// with RT_GROUP_SCHED must be told for every group above, too.
-	clientsRealTime = "400000"
+	clientsRealTime = "300000"
 	// hostPids bounds the processes of a host: pids.max.
 	hostPids = 4000
 )
