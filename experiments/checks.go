@@ -149,3 +149,14 @@ func instant(n *strict.Node) (Instant, bool) {
 	at, err := ParseInstant(text)
 	return at, err == nil
 }
+
+// isName says whether a key can be the name of a layout: it becomes the name of
+// a folder.
+func isName(s string) bool {
+	for _, r := range s {
+		if !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-') {
+			return false
+		}
+	}
+	return s != "" && s[0] != '-' && s[len(s)-1] != '-'
+}

@@ -49,6 +49,9 @@ func (c *checks) fields(n *strict.Node, what string, own, foreign []string) (lin
 
 func (c *checks) layouts(lines []string) {
 	for _, p := range c.root.Get("layouts").Entries() {
+		if !isName(p.Key) {
+			c.doc.AddKey(p, "write small letters, digits and -", "%q is not allowed as a name", p.Key)
+		}
 		predict := p.Value.Get("predict")
 		verdict, _ := predict.Get("verdict").Text()
 		fails := predict.Get("fails")

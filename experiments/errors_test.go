@@ -85,6 +85,8 @@ func TestOneErrorEach(t *testing.T) {
 		{"on: {site: pangyo}", "on:", `"on" is empty`},
 		{"on: {site: pangyo}", "on: {site: 7}", "7 is a number"},
 		{"{default: always}", "{default: {a: 1}}", "is a mapping"},
+		{"first_zones:", "first zones:", "\"first zones\" cannot be used as ${name}"},
+		{"as-it-was: {lab", "As it was: {lab", "\"As it was\" is not allowed as a name"},
 		{"first_zones:", "n:", "is the number of a ledger's write"},
 		{`body: '{"n": ${n}}', expect: 201}`, `body: '{"n": 1}', expect: 201}`, "the ledger's writes carry no number"},
 		{"seed: 20221015", "seed: 20221015\nseed: 1", `key "seed" stands already in line 6`},

@@ -20,6 +20,10 @@ func resolveVariables(doc *strict.Document, given map[string]string) map[string]
 			doc.AddKey(p, "choose another name", "${%s} is the number of a ledger's write", numberOfWrite)
 			continue
 		}
+		if !strict.IsName(p.Key) {
+			doc.AddKey(p, "write letters, digits, _ and -, a letter first", "%q cannot be used as ${name}", p.Key)
+			continue
+		}
 		value := p.Value.Get("default")
 		if value == nil {
 			continue // the schema says that it is missing

@@ -178,7 +178,7 @@ func Split(text string) ([]Part, error) {
 			return nil, fmt.Errorf("${ is not closed")
 		}
 		name := text[i+2 : i+end]
-		if !isName(name) {
+		if !IsName(name) {
 			return nil, fmt.Errorf("${%s} is not the name of a variable", name)
 		}
 		parts = append(parts, Part{Text: name, Variable: true})
@@ -187,7 +187,9 @@ func Split(text string) ([]Part, error) {
 	return parts, nil
 }
 
-func isName(s string) bool {
+// IsName says whether ${s} is a variable: a letter or _ first, then letters,
+// digits, _, - and dots.
+func IsName(s string) bool {
 	for i, r := range s {
 		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r == '_'
 		if !letter && (i == 0 || !(r >= '0' && r <= '9' || r == '.' || r == '-')) {

@@ -26,7 +26,7 @@ variables: {sync: {default: never}}
 sites: [{name: north, racks: [{name: r}]}]
 hosts: [{name: n1, site: north, rack: r}, {name: n2, site: north, rack: r}]
 `
-	services = `services: [{name: web, exec: superapp, args: ["${sync}"], hosts: {site: north}}]
+	services = `services: [{name: web, exec: superapp, args: ["${sync}"], serves: [p], hosts: {site: north}}]
 `
 )
 

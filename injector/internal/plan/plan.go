@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -59,13 +60,24 @@ func New(exp *experiments.Experiment, inv *inventory.Inventory, layout string, i
 	}
 	b.foldPower()
 	b.runbook()
+	b.served()
 	b.finish()
 	b.refuseDark()
 	b.refuseConflicts()
 	b.refuseLimits()
 	b.refuseUnattended()
-	if err := errors.Join(b.errs...); err != nil {
-		return nil, err
+	return b.result()
+}
+
+// result is the plan, or all that is wrong: what makes the files invalid comes
+// alone, since what is refused may only follow from it.
+func (b *builder) result() (*Plan, error) {
+	invalid := slices.DeleteFunc(slices.Clone(b.errs), func(err error) bool { return errors.Is(err, ErrRefused) })
+	switch {
+	case len(invalid) > 0:
+		return nil, errors.Join(invalid...)
+	case len(b.errs) > 0:
+		return nil, errors.Join(b.errs...)
 	}
 	return b.Plan, nil
 }
@@ -144,6 +156,24 @@ func (b *builder) runbook() {
 		}
 		if len(s.Layouts) == 0 || named {
 			b.Runbook = append(b.Runbook, Step{Name: s.Step, At: s.At, Wall: b.WallAt(s.At), Source: s.Source})
+		}
+	}
+}
+
+// served misses a service for each probe: without one, an outage would not be
+// seen to have waited for anything. It also misses the sites that a ledger reads.
+func (b *builder) served() {
+	for _, h := range b.exp.Hypothesis {
+		serves := func(s inventory.Service) bool { return slices.Contains(s.Serves, h.Probe) }
+		if len(b.inv.Services) > 0 && !slices.ContainsFunc(b.inv.Services, serves) {
+			b.errorf("probe %s: no service of %s serves it; add serves: [%s] to those it needs", h.Probe, b.inv.Name, h.Probe)
+		}
+	}
+	for _, l := range b.exp.Ledger {
+		for _, site := range slices.Sorted(maps.Keys(l.Read.Sites)) {
+			if err := b.inv.CheckSelector(inventory.Selector{Site: inventory.StringList{site}}); err != nil {
+				b.errorf("ledger %s, read.sites: %w", l.Name, err)
+			}
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/firedrill-io/firedrill/experiments"
@@ -33,6 +34,8 @@ func schemas() map[string]json.RawMessage {
 	return out
 }
 
+var parser = sync.OnceValues(func() (*experiments.Parser, error) { return experiments.NewParser(schemas()) })
+
 func lab(t testing.TB) *inventory.Inventory {
 	t.Helper()
 	src, err := os.ReadFile("testdata/lab.yaml")
@@ -55,7 +58,11 @@ hypothesis: [{probe: text, tcp: {connect: "10.77.1.4:80"}, every: 1s, tolerance:
 
 func experiment(t testing.TB, seed int64, rest string) *experiments.Experiment {
 	t.Helper()
-	exp, err := experiments.Parse([]byte(fmt.Sprintf(head, seed)+rest), "test.yaml", nil, schemas())
+	p, err := parser()
+	if err != nil {
+		t.Fatal(err)
+	}
+	exp, err := p.Parse([]byte(fmt.Sprintf(head, seed)+rest), "test.yaml", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,8 @@ package plan
 
 import (
 	"encoding/json"
+	"errors"
+	"strings"
 	"testing"
 
 	"github.com/firedrill-io/firedrill/internal/inventory"
@@ -113,5 +115,31 @@ func TestBlast(t *testing.T) {
 	b, err := json.Marshal(p.Stages[1].Destroys)
 	if err != nil || string(b) != `["unsynced data on p2, p3, p4"]` {
 		t.Errorf("it destroys %s, %v", b, err)
+	}
+}
+
+// A probe that no service serves, and a ledger that reads a site that is not there.
+func TestServed(t *testing.T) {
+	stages := `stages: [{stage: cut, at: T+3m, faults: [{powerloss: {}, on: {hosts: p1}}]}]
+`
+	ledger := `ledger: [{name: talk, http: {post: "http://x/${n}", expect: 201}, every: 1s, read: {active: "http://x", sites: {pangjo: "http://x"}}}]`
+	wantRefusal(t, stages+ledger, nil, "did you mean pangyo?")
+	inv := lab(t)
+	inv.Services[0].Serves, inv.Services[1].Serves = nil, nil
+	if _, err := New(experiment(t, 1, stages), inv, "", infos); err == nil || !strings.Contains(err.Error(), "no service of as-it-was serves it") {
+		t.Errorf("got %v", err)
+	}
+	inv.Services = nil
+	if _, err := New(experiment(t, 1, stages), inv, "", infos); err != nil {
+		t.Errorf("an inventory without services: %v", err)
+	}
+}
+
+// What makes a file invalid is not hidden behind a refusal that follows from it.
+func TestInvalidBeforeRefused(t *testing.T) {
+	_, err := build(t, `stages: [{stage: cut, at: T+3m, faults: [{powerloss: {}, on: {site: internet}}, {powerloss: {}, on: {site: pangyo}}]}]
+limits: {hosts: 1}`)
+	if !errors.Is(err, inventory.ErrEmpty) || errors.Is(err, ErrRefused) {
+		t.Errorf("got %v", err)
 	}
 }
