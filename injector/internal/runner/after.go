@@ -11,7 +11,6 @@ import (
 
 	"github.com/firedrill-io/firedrill/experiments"
 	"github.com/firedrill-io/firedrill/injector/internal/clients"
-	"github.com/firedrill-io/firedrill/injector/internal/ledger"
 	"github.com/firedrill-io/firedrill/injector/internal/report"
 	"github.com/firedrill-io/firedrill/internal/control"
 	"github.com/firedrill-io/firedrill/internal/evidence"
@@ -59,21 +58,12 @@ func (r *layoutRun) changed(c clients.Change) {
 func (r *layoutRun) audit(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, auditLimit)
 	defer cancel()
-	config, err := clients.NewConfig(r.exp, r.expand)
-	if err == nil {
-		err = r.collector.StopLedgers(ctx)
-	}
-	if err != nil {
+	if err := r.collector.StopLedgers(ctx); err != nil {
 		r.doubts = append(r.doubts, "the ledgers could not be ended: "+err.Error())
 		return
 	}
-	for _, spec := range config.Ledgers {
-		read := config.Reads[spec.Name]
-		sites := map[string]ledger.Copy{}
-		for site, urls := range read.Sites {
-			sites[site] = r.readBack(ctx, urls)
-		}
-		a := ledger.NewAudit(spec.Name, r.collector.Writes(spec.Name), r.readBack(ctx, read.Active), sites)
+	for _, l := range r.exp.Ledger {
+		a := r.collector.Audit(ctx, l.Name)
 		r.audits = append(r.audits, a)
 		r.rec.say(evidence.Note, "ledger %s: %d acknowledged, %d missing, %d elsewhere, %d lost, %d duplicated, %d unknown",
 			a.Name, a.Acknowledged, a.Missing, a.Elsewhere, a.Lost, a.Duplicated, a.Unknown)
@@ -81,23 +71,6 @@ func (r *layoutRun) audit(ctx context.Context) {
 	if err := r.collector.Stop(ctx); err != nil {
 		r.doubts = append(r.doubts, "the clients could not be stopped: "+err.Error())
 	}
-}
-
-func (r *layoutRun) expand(text string) (string, error) {
-	host, _ := clientsHost(r.inv)
-	return r.inv.Expand(text, host)
-}
-
-func (r *layoutRun) readBack(ctx context.Context, urls []string) ledger.Copy {
-	body, err := r.collector.Fetch(ctx, urls)
-	if err != nil {
-		return ledger.Copy{Error: err.Error()}
-	}
-	var c ledger.Copy
-	if err := json.Unmarshal(body, &c.Numbers); err != nil {
-		return ledger.Copy{Error: fmt.Sprintf("read back: %v", err)}
-	}
-	return c
 }
 
 // revertAll makes sure that no injection is left, whatever ended the run.

@@ -124,7 +124,11 @@ func asked(i plan.Injection, o fault.Observation) string {
 func measures(ms []fault.Measure) string {
 	var out []string
 	for _, m := range ms {
-		out = append(out, strings.TrimSpace(fmt.Sprintf("%s %.6g %s", m.Name, m.Value, m.Unit)))
+		text := fmt.Sprintf("%s: %.6g", m.Name, m.Value)
+		if !strings.Contains(m.Name, m.Unit) { // "hosts with processes: 0", not "… 0 hosts"
+			text += " " + m.Unit
+		}
+		out = append(out, text)
 	}
 	return strings.Join(out, ", ")
 }
