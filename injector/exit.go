@@ -2,7 +2,7 @@ package main
 
 import "errors"
 
-// The exit codes of the injector. docs/safety.md explains each.
+// The exit codes of the injector. docs/experiment-file.md explains each.
 const (
 	exitHeld         = 0
 	exitDeviated     = 1
