@@ -160,17 +160,17 @@ func revertDevice(h *netlink.Handle, link netlink.Link, c Change, d Device) erro
 		}
 		return t.empty(slot)
 	}
-	made, err := t.made()
+	added, err := t.note()
 	if err != nil {
 		return err
 	}
 	if err := detach(h, link); err != nil {
 		return err
 	}
-	if !made {
+	if !added.clsact {
 		return nil
 	}
-	return dropClsact(h, link)
+	return dropClsact(h, link, added.txqlen)
 }
 
 // dropHalfMade is for an Apply that was killed between making the clsact qdisc
@@ -183,7 +183,7 @@ func dropHalfMade(h *netlink.Handle, link netlink.Link, d Device) error {
 	if err != nil || !there {
 		return err
 	}
-	return dropClsact(h, link)
+	return dropClsact(h, link, d.TxQLen)
 }
 
 func detach(h *netlink.Handle, link netlink.Link) error {
@@ -202,7 +202,7 @@ func detach(h *netlink.Handle, link netlink.Link) error {
 	return nil
 }
 
-func dropClsact(h *netlink.Handle, link netlink.Link) error {
+func dropClsact(h *netlink.Handle, link netlink.Link, txqlen int) error {
 	all, _, err := foreignFilters(h, link)
 	if err != nil {
 		return err
@@ -212,6 +212,11 @@ func dropClsact(h *netlink.Handle, link netlink.Link) error {
 	}
 	if err := h.QdiscDel(clsact(link)); err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EINVAL) {
 		return fmt.Errorf("delete clsact of %s: %w", link.Attrs().Name, err)
+	}
+	if txqlen == 0 && link.Attrs().TxQLen != 0 {
+		if err := h.LinkSetTxQLen(link, 0); err != nil {
+			return fmt.Errorf("restore queue length of %s: %w", link.Attrs().Name, err)
+		}
 	}
 	return nil
 }

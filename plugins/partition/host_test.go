@@ -28,6 +28,7 @@ func (w *wire) snapshot(t testing.TB) []string {
 	links, err := w.h.LinkList()
 	must(t, err)
 	for _, l := range links {
+		out = append(out, fmt.Sprintf("%s txqlen %d", l.Attrs().Name, l.Attrs().TxQLen))
 		qs, err := w.h.QdiscList(l)
 		must(t, err)
 		for _, q := range qs {

@@ -47,6 +47,9 @@ type Device struct {
 	Index  int    `json:"index"`
 	Name   string `json:"name"`
 	Clsact bool   `json:"clsact"` // it had a clsact qdisc, ours or another's
+	// TxQLen is its queue length: the kernel sets a length of 0 to 1000 when a
+	// qdisc is added, and keeps it.
+	TxQLen int `json:"tx_queue_len"`
 }
 
 // Partition is the plugin. The zero value is ready.
@@ -166,7 +169,7 @@ func (p *Partition) takeWarm(c Change, d Device) (warm, error) {
 
 // inspect reads one device and refuses what would hollow out the cut.
 func inspect(h *netlink.Handle, link netlink.Link) (Device, error) {
-	d := Device{Index: link.Attrs().Index, Name: link.Attrs().Name}
+	d := Device{Index: link.Attrs().Index, Name: link.Attrs().Name, TxQLen: link.Attrs().TxQLen}
 	var err error
 	if d.Clsact, err = hasClsact(h, link); err != nil || !d.Clsact {
 		return d, err

@@ -186,10 +186,23 @@ func (t *table) used() (n int, err error) {
 	return n, nil
 }
 
-// made reads whether Firedrill created the clsact qdisc.
-func (t *table) made() (bool, error) {
+// note is what Firedrill itself changed on the device besides attaching.
+type note struct {
+	clsact bool // it made the qdisc
+	txqlen int  // what it was before; the kernel sets 0 to 1000 with the first qdisc
+}
+
+func (t *table) note() (note, error) {
 	r, err := t.rule(noteEntry)
-	return r.Until == madeClsact, err
+	return note{clsact: r.Until == madeClsact, txqlen: int(r.Protocol)}, err
+}
+
+func (t *table) setNote(n note) error {
+	r := bpf.CutRule{Protocol: uint32(n.txqlen)}
+	if n.clsact {
+		r.Until = madeClsact
+	}
+	return t.setRule(noteEntry, r)
 }
 
 // fill puts c into slot of a table that programs are using. The rule comes

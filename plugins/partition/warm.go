@@ -103,7 +103,7 @@ func (w *warm) attach(h *netlink.Handle, link netlink.Link, clsactThere bool) er
 		if err := h.QdiscAdd(clsact(link)); err != nil {
 			return fmt.Errorf("add clsact to %s: %w", link.Attrs().Name, err)
 		}
-		if err := w.table().setRule(noteEntry, bpf.CutRule{Until: madeClsact}); err != nil {
+		if err := w.table().setNote(note{clsact: true, txqlen: link.Attrs().TxQLen}); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package partition
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"net"
@@ -88,13 +89,21 @@ func newNS(t testing.TB) *netns.NS {
 	}
 	ch := make(chan made)
 	go func() {
-		runtime.LockOSThread() // the thread ends with the goroutine
+		// Back to the old namespace at the end: the process's first thread never ends.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		old, err := netns.Open("")
+		if err != nil {
+			ch <- made{nil, err}
+			return
+		}
+		defer old.Close()
 		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 			ch <- made{nil, err}
 			return
 		}
 		ns, err := netns.Open("")
-		ch <- made{ns, err}
+		ch <- made{ns, errors.Join(err, unix.Setns(old.Fd(), unix.CLONE_NEWNET))}
 	}()
 	m := <-ch
 	must(t, m.err)
