@@ -82,7 +82,7 @@ func lanes(l Layout) []lane {
 
 // outage is one bar for what it waited for and one for what software took.
 func (a axis) outage(o Outage) []bar {
-	if o.ToWallS == nil {
+	if o.ToWallS == nil || o.OwnWallS == nil {
 		return []bar{a.bar(o.FromWallS, a.To, "own", "from "+o.From+", never came back")}
 	}
 	gate := *o.ToWallS - *o.OwnWallS

@@ -51,7 +51,7 @@ func storyService(run *Run) string {
 			}
 		}
 		if len(dark) == 0 {
-			dark = []string{fmt.Sprintf("no outage of a second or more (%s)", list(probeNames(l)))}
+			dark = []string{fmt.Sprintf("there was no outage of a second or more (%s)", list(probeNames(l)))}
 		}
 		parts = append(parts, "in "+l.Name+" "+list(dark))
 	}
