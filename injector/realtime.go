@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -23,7 +24,7 @@ func realTime() error {
 		if err != nil {
 			continue
 		}
-		if err := unix.SchedSetAttr(tid, attr, 0); err != nil && err != unix.ESRCH {
+		if err := unix.SchedSetAttr(tid, attr, 0); err != nil && !errors.Is(err, unix.ESRCH) {
 			return fmt.Errorf("make thread %d real-time: %w", tid, err)
 		}
 	}

@@ -87,9 +87,9 @@ func newPage(run *Run) (*page, error) {
 	}
 	p := &page{
 		Run: run, Story: story(run), Score: scoreboard(run), Vars: pairs(run.Variables), Built: pairs(run.Versions),
-		Style:  template.CSS(files["uplot.css"] + "\n" + files["page.css"]), //nolint:gosec // our own files
-		Plot:   template.JS(files["uplot.js"]),                              //nolint:gosec // our own files
-		Draw:   template.JS(files["page.js"]),                               //nolint:gosec // our own files
+		Style:  template.CSS(files["uplot.css"] + "\n" + files["page.css"]),
+		Plot:   template.JS(files["uplot.js"]),
+		Draw:   template.JS(files["page.js"]),
 		Policy: "default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src " + source(files["uplot.js"]) + " " + source(files["page.js"]),
 	}
 	for _, r := range p.Score {
