@@ -122,6 +122,9 @@ func (l *layout) doubts() {
 	if l.in.Outcome != report.Completed && l.in.Outcome != "" {
 		l.doubt("the run was %s before its end", l.in.Outcome)
 	}
+	if l.in.Outcome == report.Completed && l.end < l.reverted {
+		l.doubt("the clients fell silent %.1f s after T+0, before the last revert at %.1f s", l.end.Seconds(), l.reverted.Seconds())
+	}
 	if late, of := l.lateTime(), l.reverted-l.first; of > 0 && late.Seconds() > tooLate*of.Seconds() {
 		l.doubt("the clients were late for %.1f s of %.1f s: this machine is too busy to measure", late.Seconds(), of.Seconds())
 	}
