@@ -122,7 +122,7 @@ func (l *layout) doubts() {
 	if l.in.Outcome != report.Completed && l.in.Outcome != "" {
 		l.doubt("the run was %s before its end", l.in.Outcome)
 	}
-	if l.in.Outcome == report.Completed && l.end < l.reverted {
+	if len(l.in.Experiment.Hypothesis) > 0 && l.in.Outcome == report.Completed && l.end < l.reverted {
 		l.doubt("the clients fell silent %.1f s after T+0, before the last revert at %.1f s", l.end.Seconds(), l.reverted.Seconds())
 	}
 	if late, of := l.lateTime(), l.reverted-l.first; of > 0 && late.Seconds() > tooLate*of.Seconds() {
