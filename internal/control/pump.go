@@ -93,6 +93,9 @@ func (s *Spool) batches() map[string]batch {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := map[string]batch{}
+	if s.load() != nil {
+		return out // the next Append says why
+	}
 	for run, f := range s.runs {
 		if events := f.batch(batchSize); len(events) > 0 {
 			out[run] = batch{Events: events, Dropped: f.dropped}

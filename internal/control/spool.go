@@ -31,33 +31,43 @@ type Spool struct {
 	wake    chan struct{}
 }
 
-// OpenSpool opens the spool in dir, which is created, with all that an earlier
-// process of the agent left unacknowledged.
+// OpenSpool opens the spool in dir, which is created. The files are read at the
+// first use, not before: whoever takes over from a dead agent under the
+// journal's lock adds to them, and the next agent opens its spool before it has
+// that lock.
 func OpenSpool(dir string) (*Spool, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("create spool: %w", err)
 	}
-	entries, err := os.ReadDir(dir)
+	return &Spool{dir: dir, wake: make(chan struct{}, 1)}, nil
+}
+
+// load reads what an earlier process left unacknowledged; mu is held.
+func (s *Spool) load() error {
+	if s.runs != nil {
+		return nil
+	}
+	entries, err := os.ReadDir(s.dir)
 	if err != nil {
-		return nil, fmt.Errorf("read spool: %w", err)
+		return fmt.Errorf("read spool: %w", err)
 	}
-	s := &Spool{dir: dir, runs: map[string]*spoolFile{}, wake: make(chan struct{}, 1)}
-	for _, run := range newestRuns(entries) {
-		f, err := openSpoolFile(filepath.Join(dir, run+".jsonl"))
-		if err != nil {
-			return nil, errors.Join(err, s.Close())
-		}
-		s.runs[run] = f
-		if s.current == "" {
-			s.current = run
+	runs := map[string]*spoolFile{}
+	names := newestRuns(entries)
+	for _, run := range names {
+		if runs[run], err = openSpoolFile(filepath.Join(s.dir, run+".jsonl")); err != nil {
+			return err
 		}
 	}
+	if len(names) > 0 {
+		s.current = names[0]
+	}
+	s.runs = runs
 	for _, e := range entries {
-		if s.runs[strings.TrimSuffix(e.Name(), ".jsonl")] == nil {
-			_ = os.Remove(filepath.Join(dir, e.Name()))
+		if runs[strings.TrimSuffix(e.Name(), ".jsonl")] == nil {
+			_ = os.Remove(filepath.Join(s.dir, e.Name()))
 		}
 	}
-	return s, nil
+	return nil
 }
 
 // newestRuns returns the ids of the runs to keep, the newest first.
@@ -82,6 +92,9 @@ func newestRuns(entries []os.DirEntry) []string {
 func (s *Spool) Append(e evidence.Event) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := s.load(); err != nil {
+		return err
+	}
 	run := e.Run
 	if run == "" {
 		run = s.current
@@ -105,6 +118,9 @@ func (s *Spool) Append(e evidence.Event) error {
 func (s *Spool) Follow(run string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := s.load(); err != nil {
+		return err
+	}
 	if _, err := s.file(run); err != nil {
 		return err
 	}
@@ -143,6 +159,6 @@ func (s *Spool) Close() error {
 	for _, f := range s.runs {
 		errs = append(errs, f.log.Close())
 	}
-	clear(s.runs)
+	s.runs = nil
 	return errors.Join(errs...)
 }

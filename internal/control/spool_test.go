@@ -118,7 +118,7 @@ func TestSpoolForgetsOldRuns(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	openSpool(t, dir)
+	pending(openSpool(t, dir), "r1")
 	left, err := os.ReadDir(dir)
 	if err != nil || len(left) != maxSpoolRuns {
 		t.Errorf("%d runs kept (%v), want %d", len(left), err, maxSpoolRuns)

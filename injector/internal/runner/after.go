@@ -17,6 +17,11 @@ import (
 	"github.com/firedrill-io/firedrill/plugins/fault"
 )
 
+// endedAs holds the events that end an injection, with the journal's word for it.
+var endedAs = map[evidence.Type]string{
+	evidence.Reverted: "reverted", evidence.Gone: "gone", evidence.Stuck: "stuck", evidence.EndedByPower: "ended-by-powerloss",
+}
+
 // takeEvidence records what the agents send until the caller is closed.
 func (r *layoutRun) takeEvidence() {
 	defer close(r.evidence)
@@ -29,14 +34,23 @@ func (r *layoutRun) takeEvidence() {
 				r.drive.set(fault.InjectionID(e.Injection), func(r *injectionResult) { r.applied = &applied })
 			}
 		}
+		if phase, ok := endedAs[e.Type]; ok {
+			r.drive.set(fault.InjectionID(e.Injection), func(r *injectionResult) { r.end(phase, e.Wall) })
+		}
+		switch e.Type {
+		case evidence.TookOver:
+			r.drive.doubt(tookOver(e.Agent))
+		case evidence.LeaseExpired:
+			r.drive.doubt(fmt.Sprintf("the lease of %s ran out", e.Injection))
+		}
 		serious := e.Type == evidence.TookOver || e.Type == evidence.Stuck || e.Type == evidence.LeaseExpired
 		if serious && e.Message == "" {
-			e.Message = fmt.Sprintf("%s: %s %s", e.Agent, e.Type, e.Injection)
+			e.Message = string(e.Type)
+		}
+		if serious {
+			e.Message = strings.TrimSpace(fmt.Sprintf("%s: %s %s", e.Agent, e.Message, e.Injection))
 		}
 		r.rec.record(e, serious)
-		if e.Type == evidence.TookOver || e.Type == evidence.LeaseExpired {
-			r.drive.doubt(fmt.Sprintf("%s on %s", e.Type, e.Agent))
-		}
 	}
 }
 

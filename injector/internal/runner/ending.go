@@ -37,20 +37,19 @@ func (d *drive) ending(ctx context.Context, e ending) {
 	d.revert(ctx, items)
 }
 
-// announceEnd logs power that comes back, host by host, and everything else as one line.
+// announceEnd logs every host whose power comes back, and one line for people.
 func (d *drive) announceEnd(items []plan.Injection) {
-	var others []plan.Injection
-	for _, i := range items {
-		if i.Kind != powerlossKind {
-			others = append(others, i)
+	for kind, same := range group(items, func(i plan.Injection) fault.Kind { return i.Kind }) {
+		if kind != powerlossKind {
+			d.log(evidence.Event{Type: evidence.StageRestored, Stage: same[0].Stage, Fault: string(kind),
+				Message: fmt.Sprintf("%s: %s on %s ends", same[0].Stage, kind, hosts(same))})
 			continue
 		}
-		d.log(evidence.Event{Type: evidence.HostPowered, Host: i.Host, Stage: i.Stage, Injection: string(i.ID),
-			Fault: string(i.Kind), Message: i.Host + " has power again"})
-	}
-	if len(others) > 0 {
-		d.log(evidence.Event{Type: evidence.StageRestored, Stage: others[0].Stage, Fault: string(others[0].Kind),
-			Message: fmt.Sprintf("%s: %s on %s ends", others[0].Stage, others[0].Kind, hosts(others))})
+		d.log(evidence.Event{Type: evidence.StageRestored, Stage: same[0].Stage, Fault: string(kind),
+			Message: "power is back: " + hosts(same)})
+		for _, i := range same {
+			d.log(evidence.Event{Type: evidence.HostPowered, Host: i.Host, Stage: i.Stage, Injection: string(i.ID), Fault: string(kind)})
+		}
 	}
 }
 

@@ -127,8 +127,12 @@ func (f *fleet) doubts(ctx context.Context) []string {
 		case !ok:
 			out = append(out, fmt.Sprintf("agent %s does not answer after the run", name))
 		case s.TookOver:
-			out = append(out, fmt.Sprintf("agent %s died with live injections; its guardian took over", name))
+			out = append(out, tookOver(name))
 		}
 	}
 	return out
+}
+
+func tookOver(agent string) string {
+	return fmt.Sprintf("agent %s died with live injections; its guardian took over", agent)
 }

@@ -66,25 +66,25 @@ func (d *drive) summarise(items []plan.Injection) {
 	if count[fault.InForce] == 0 {
 		text += ", seen to act"
 	}
-	if spread, ok := d.spread(items); ok && len(items) > 1 {
-		text += fmt.Sprintf(" (%.1f ms apart)", spread.Seconds()*1000)
+	if spread := d.spread(items); spread > 0 {
+		text += fmt.Sprintf(", %.1f ms apart", spread.Seconds()*1000)
 	}
 	d.log(evidence.Event{Type: evidence.Observed, Stage: items[0].Stage, Message: text})
 }
 
 // spread is the time between the first and the last host's first change. Each
 // host's clock counts from its own boot, so what is compared is how late each was.
-func (d *drive) spread(items []plan.Injection) (time.Duration, bool) {
+func (d *drive) spread(items []plan.Injection) time.Duration {
 	var late []fault.BootTime
 	for _, i := range items {
 		d.set(i.ID, func(r *injectionResult) {
 			if r.applied != nil {
-				late = append(late, r.applied.Woke-r.applied.At)
+				late = append(late, effect(r.applied))
 			}
 		})
 	}
 	if len(late) == 0 {
-		return 0, false
+		return 0
 	}
-	return time.Duration(slices.Max(late) - slices.Min(late)), true
+	return time.Duration(slices.Max(late) - slices.Min(late))
 }

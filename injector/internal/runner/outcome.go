@@ -2,6 +2,7 @@ package runner
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,6 +29,8 @@ func (r *layoutRun) result() report.Layout {
 		in.Doubts = append(in.Doubts, r.drive.doubts...)
 		in.Faults, in.Steps, in.Gates = r.drive.faults(), r.drive.replayed(), r.drive.gates()
 	}
+	slices.Sort(in.Doubts)
+	in.Doubts = slices.Compact(in.Doubts)
 	out := judge.Layout(in)
 	if r.reason != "" {
 		out.Reasons = append([]string{r.reason}, out.Reasons...)
@@ -64,7 +67,7 @@ func (d *drive) faults() []report.Fault {
 	first := d.firstEffects()
 	var out []report.Fault
 	for _, i := range d.plan.Injections {
-		d.set(i.ID, func(r *injectionResult) { out = append(out, reportFault(i, r, first[i.Stage])) })
+		d.set(i.ID, func(r *injectionResult) { out = append(out, d.reportFault(i, r, first[i.Stage])) })
 	}
 	return out
 }
@@ -77,7 +80,7 @@ func (d *drive) firstEffects() map[string]fault.BootTime {
 			if r.applied == nil {
 				return
 			}
-			late := r.applied.Woke - r.applied.At
+			late := effect(r.applied)
 			if have, ok := first[i.Stage]; !ok || late < have {
 				first[i.Stage] = late
 			}
@@ -86,14 +89,14 @@ func (d *drive) firstEffects() map[string]fault.BootTime {
 	return first
 }
 
-func reportFault(i plan.Injection, r *injectionResult, first fault.BootTime) report.Fault {
+func (d *drive) reportFault(i plan.Injection, r *injectionResult, first fault.BootTime) report.Fault {
 	f := report.Fault{
 		ID: string(i.ID), Kind: string(i.Kind), Host: i.Host, Stage: i.Stage,
 		Asked: asked(i, r.seen), Achieved: measures(r.seen.Achieved), State: string(r.seen.Dose),
 		Ended: r.phase, Error: r.err,
 	}
 	if r.fired {
-		f.FromWallS, f.ToWallS = i.Start.Seconds(), i.End.Seconds()
+		f.FromWallS, f.ToWallS = i.Start.Seconds(), d.endWall(i, r).Seconds()
 	}
 	if f.State == "" {
 		f.State = string(fault.NotInForce)
@@ -102,11 +105,31 @@ func reportFault(i plan.Injection, r *injectionResult, first fault.BootTime) rep
 		f.Achieved = r.seen.Detail
 	}
 	if r.applied != nil {
-		late := r.applied.Woke - r.applied.At
-		f.WakeErrorMS, f.EffectSkewMS = milliseconds(late), milliseconds(late-first)
+		f.WakeErrorMS, f.EffectSkewMS = milliseconds(r.applied.Woke-r.applied.At), milliseconds(effect(r.applied)-first)
 		f.Timer = r.applied.Timer
+		if steps := phases(r.applied); steps != "" {
+			f.Achieved = strings.Trim(steps+"; "+f.Achieved, "; ")
+		}
 	}
 	return f
+}
+
+// effect is by how much the first change was late: what the plugin marked
+// first, or the waking of its thread.
+func effect(a *fault.Applied) fault.BootTime {
+	if len(a.Phase) > 0 {
+		return a.Phase[0].At - a.At
+	}
+	return a.Woke - a.At
+}
+
+// phases says when the plugin was how far, from its first step on.
+func phases(a *fault.Applied) string {
+	var out []string
+	for _, p := range a.Phase[min(1, len(a.Phase)):] {
+		out = append(out, fmt.Sprintf("%s after %.1f ms", p.Name, milliseconds(p.At-a.Phase[0].At)))
+	}
+	return strings.Join(out, ", ")
 }
 
 func milliseconds(t fault.BootTime) float64 { return time.Duration(t).Seconds() * 1000 }
@@ -161,7 +184,7 @@ func (d *drive) gates() []judge.Gate {
 	var out []judge.Gate
 	for _, i := range d.plan.Injections {
 		if r := d.results[i.ID]; i.Kind == powerlossKind && r.fired && r.phase != "" {
-			out = append(out, judge.Gate{Kind: judge.Power, Name: i.Host, Wall: i.End})
+			out = append(out, judge.Gate{Kind: judge.Power, Name: i.Host, Wall: d.endWall(i, r)})
 		}
 	}
 	for _, s := range d.steps {

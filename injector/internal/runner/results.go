@@ -14,6 +14,7 @@ type injectionResult struct {
 	applied  *fault.Applied
 	seen     fault.Observation // the strongest dose, with the latest measures
 	phase    string            // how it ended, in the journal's words; empty: it has not
+	ended    time.Time         // when, by the agent's clock; zero: not told
 	err      string            // why it could not be prepared, armed, fired or reverted
 }
 
@@ -27,6 +28,25 @@ type stepResult struct {
 
 // live says whether the injection may be in force on its host.
 func (r *injectionResult) live() bool { return r.fired && r.phase == "" }
+
+// end records how and when the injection ended; the first word counts.
+func (r *injectionResult) end(phase string, at time.Time) {
+	if r.ended.IsZero() {
+		r.ended = at
+	}
+	if r.phase == "" {
+		r.phase = phase
+	}
+}
+
+// endWall is when the injection ended, from T0: at its planned end, unless it
+// was told to have ended before.
+func (d *drive) endWall(i plan.Injection, r *injectionResult) time.Duration {
+	if at := r.ended.Sub(d.t0); !r.ended.IsZero() && at < i.End {
+		return at
+	}
+	return i.End
+}
 
 var doses = map[fault.Dose]int{"": 0, fault.NotInForce: 1, fault.InForce: 2, fault.Exercised: 3}
 
