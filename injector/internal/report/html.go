@@ -30,6 +30,7 @@ type page struct {
 	Style     template.CSS
 	Plot      template.JS
 	Draw      template.JS
+	Licence   string // of uPlot
 	// Policy lets only the page's own two scripts run.
 	Policy string
 }
@@ -78,7 +79,7 @@ func HTML(run *Run) ([]byte, error) {
 
 func newPage(run *Run) (*page, error) {
 	files := map[string]string{}
-	for _, name := range []string{"uplot.js", "uplot.css", "page.css", "page.js"} {
+	for _, name := range []string{"uplot.js", "uplot.css", "page.css", "page.js", "uplot.LICENSE"} {
 		src, err := assets.ReadFile("assets/" + name)
 		if err != nil {
 			return nil, fmt.Errorf("read %s: %w", name, err)
@@ -87,10 +88,11 @@ func newPage(run *Run) (*page, error) {
 	}
 	p := &page{
 		Run: run, Story: story(run), Score: scoreboard(run), Vars: pairs(run.Variables), Built: pairs(run.Versions),
-		Style:  template.CSS(files["uplot.css"] + "\n" + files["page.css"]),
-		Plot:   template.JS(files["uplot.js"]),
-		Draw:   template.JS(files["page.js"]),
-		Policy: "default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src " + source(files["uplot.js"]) + " " + source(files["page.js"]),
+		Style:   template.CSS(files["uplot.css"] + "\n" + files["page.css"]),
+		Plot:    template.JS(files["uplot.js"]),
+		Draw:    template.JS(files["page.js"]),
+		Licence: files["uplot.LICENSE"],
+		Policy:  "default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src " + source(files["uplot.js"]) + " " + source(files["page.js"]),
 	}
 	for _, r := range p.Score {
 		p.Compares = p.Compares || r.Happened != ""
