@@ -50,7 +50,7 @@ func scoreboard(run *Run) []scoreRow {
 	}
 	for _, name := range names(run, ledgerNames) {
 		for _, f := range ledgerFields {
-			add(name+" "+f.name, noClock, func(l Layout) cell { return ledgerCell(l, name, f) })
+			add(name+": "+f.name, noClock, func(l Layout) cell { return ledgerCell(l, name, f) })
 		}
 	}
 	add("hosts", noClock, hostsCell)
