@@ -43,7 +43,7 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(dir)
 		binary = filepath.Join(dir, "hostagent")
-		if err := build(binary); err != nil {
+		if err := build(binary, "-tags", "failpoint"); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
@@ -51,15 +51,16 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-func build(out string) error {
-	goTool, err := filepath.EvalSymlinks("/usr/local/go/bin/go")
-	if root := os.Getenv("GOROOT"); root != "" {
-		goTool, err = filepath.Join(root, "bin", "go"), nil
+func build(out string, flags ...string) error {
+	goTool := ""
+	for _, dir := range filepath.SplitList(os.Getenv("PATH")) { // go test puts its own go first
+		goTool = filepath.Join(dir, "go")
+		if _, err := os.Stat(goTool); err == nil {
+			break
+		}
 	}
-	if err != nil {
-		return fmt.Errorf("find go: %w", err)
-	}
-	p, err := proc.Start(proc.Spec{Path: goTool, Args: []string{"build", "-tags", "failpoint", "-o", out, "."}, Stderr: os.Stderr})
+	args := append(append([]string{"build"}, flags...), "-o", out, ".")
+	p, err := proc.Start(proc.Spec{Path: goTool, Args: args, Env: append(os.Environ(), "CGO_ENABLED=0"), Stderr: os.Stderr})
 	if err != nil {
 		return err
 	}
@@ -71,7 +72,8 @@ func build(out string) error {
 
 // world is one agent with a knob to disturb and a broker to command it through.
 type world struct {
-	t      *testing.T
+	t      testing.TB
+	binary string
 	root   string
 	knob   string
 	keys   string
@@ -83,7 +85,7 @@ type world struct {
 	fired  int
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	need.Check(t, need.Root)
 	dir, err := os.MkdirTemp("", "fd") // short: sockets lie below it
@@ -91,7 +93,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	w := &world{t: t, root: filepath.Join(dir, "root"), knob: filepath.Join(dir, "knob"), keys: filepath.Join(dir, "keys")}
+	w := &world{t: t, binary: binary, root: filepath.Join(dir, "root"), knob: filepath.Join(dir, "knob"), keys: filepath.Join(dir, "keys")}
 	w.must(os.WriteFile(w.knob, []byte(before), 0o600))
 	w.must(os.Mkdir(w.keys, 0o700))
 	public, private, err := ed25519.GenerateKey(nil)
@@ -129,7 +131,7 @@ func (w *world) must(err error) {
 func (w *world) start(env ...string) {
 	w.t.Helper()
 	p, err := proc.Start(proc.Spec{
-		Path: binary, Args: []string{"serve", "--root", w.root, "--name", "h1", "--nats", w.url, "--keys", w.keys},
+		Path: w.binary, Args: []string{"serve", "--root", w.root, "--name", "h1", "--nats", w.url, "--keys", w.keys},
 		Env: append(os.Environ(), env...), Stderr: os.Stderr,
 	})
 	w.must(err)
@@ -231,7 +233,7 @@ func (w *world) state() guardian.State {
 
 // run runs one subcommand to its end.
 func (w *world) run(env []string, args ...string) int {
-	p, err := proc.Start(proc.Spec{Path: binary, Args: append(args, "--root", w.root), Env: append(os.Environ(), env...), Stderr: os.Stderr})
+	p, err := proc.Start(proc.Spec{Path: w.binary, Args: append(args, "--root", w.root), Env: append(os.Environ(), env...), Stderr: os.Stderr})
 	w.must(err)
 	code, err := p.Wait()
 	w.must(err)
@@ -265,7 +267,7 @@ func (w *world) clear() {
 	}
 }
 
-func within(t *testing.T, d time.Duration, what string, reached func() bool) {
+func within(t testing.TB, d time.Duration, what string, reached func() bool) {
 	t.Helper()
 	for end := time.Now().Add(d); ; time.Sleep(5 * time.Millisecond) {
 		if reached() {

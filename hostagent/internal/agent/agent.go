@@ -63,6 +63,8 @@ type Agent struct {
 	groups  guardian.Groups
 	plugins *pool
 	infos   map[fault.Kind]fault.Info
+	// patience is how long one attempt at a revert may take.
+	patience time.Duration
 
 	mu       sync.Mutex
 	live     map[fault.InjectionID]*injection
@@ -93,7 +95,7 @@ func Start(ctx context.Context, cfg Config) (*Agent, error) {
 	a := &Agent{
 		cfg: cfg, bootID: bootID, self: self,
 		live: map[fault.InjectionID]*injection{}, takenFor: map[string]bool{}, infos: map[fault.Kind]fault.Info{},
-		kept: make(chan struct{}),
+		kept: make(chan struct{}), patience: revertTimeout,
 	}
 	for kind, d := range cfg.Drivers {
 		if a.infos[kind], err = d.Describe(ctx); err != nil {

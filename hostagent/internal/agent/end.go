@@ -104,7 +104,7 @@ func (a *Agent) end(inj *injection, why string) control.Ended {
 func (a *Agent) undo(inj *injection) (journal.Phase, error) {
 	var first error
 	if running(inj.plugin) {
-		phase, err := undoBy(inj.plugin, inj)
+		phase, err := a.undoBy(inj.plugin, inj)
 		if phase != "" {
 			return phase, err
 		}
@@ -119,15 +119,15 @@ func (a *Agent) undo(inj *injection) (journal.Phase, error) {
 	if d == nil {
 		return "", errors.Join(first, fmt.Errorf("revert: no plugin process of %s", inj.Kind))
 	}
-	phase, err := undoBy(d, inj)
+	phase, err := a.undoBy(d, inj)
 	if phase == "" {
 		err = errors.Join(first, err)
 	}
 	return phase, err
 }
 
-func undoBy(d fault.Driver, inj *injection) (journal.Phase, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), revertTimeout)
+func (a *Agent) undoBy(d fault.Driver, inj *injection) (journal.Phase, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), a.patience)
 	defer cancel()
 	phase, err := guardian.Undo(ctx, d, inj.target, inj.change, false)
 	if phase == "" && ctx.Err() != nil {

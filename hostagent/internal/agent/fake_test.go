@@ -86,7 +86,7 @@ func (f *fake) Observe(_ context.Context, _ fault.Target, c json.RawMessage) (fa
 	return fault.Observation{State: fault.Absent, Dose: fault.NotInForce}, nil
 }
 
-func (f *fake) Revert(ctx context.Context, _ fault.Target, c json.RawMessage) error {
+func (f *fake) Revert(_ context.Context, _ fault.Target, c json.RawMessage) error {
 	f.note(call{verb: "revert"})
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -100,8 +100,17 @@ func (f *fake) Revert(ctx context.Context, _ fault.Target, c json.RawMessage) er
 // process makes a fake look like a plugin process.
 type process struct {
 	*fake
+	hang bool // Revert does not return before its context ends
 	done chan struct{}
 	once sync.Once
+}
+
+func (p *process) Revert(ctx context.Context, t fault.Target, c json.RawMessage) error {
+	if p.hang {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return p.fake.Revert(ctx, t, c)
 }
 
 func (p *process) PID() int              { return os.Getpid() }

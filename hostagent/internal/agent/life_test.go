@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/firedrill-io/firedrill/hostagent/internal/guardian"
 	"github.com/firedrill-io/firedrill/internal/control"
 	"github.com/firedrill-io/firedrill/internal/evidence"
 	"github.com/firedrill-io/firedrill/internal/journal"
@@ -156,5 +157,38 @@ func TestPluginDies(t *testing.T) {
 	b.ok(b.order("b"))
 	if len(b.processes) != 2 {
 		t.Error("no new plugin process")
+	}
+}
+
+// A plugin that hangs is killed before the agent reverts in its place.
+func TestPluginHangs(t *testing.T) {
+	b := newBench(t)
+	b.ok(b.order("a"))
+	b.ok(b.armAt(soon, long, long, "a"))
+	b.ok(b.ignite("a"))
+	b.await("a", journal.Applied)
+	b.patience, b.processes[0].hang = 200*time.Millisecond, true
+	reply := ask[control.RevertReply](b, control.VerbHalt, nil)
+	if e := reply.Ended[0]; e.Phase != string(journal.Reverted) {
+		t.Errorf("%+v", e)
+	}
+	if running(b.processes[0]) {
+		t.Error("reverted beside a plugin that may still act")
+	}
+}
+
+// Without control groups, whoever fences finds the plugins' pids on disk before
+// they may act.
+func TestPluginsWithoutGroups(t *testing.T) {
+	b := newBench(t)
+	b.groups.Remove()
+	b.groups = guardian.Groups{}
+	b.ok(b.order("a"))
+	state, err := guardian.ReadState(b.cfg.Root, b.bootID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(state.Groups) != 0 || len(state.Plugins) != 1 || state.Plugins[0].PID != b.processes[0].PID() {
+		t.Errorf("%+v", state)
 	}
 }
