@@ -61,6 +61,53 @@ func (s *store) create(ctx context.Context, replicas int) error {
 	})
 }
 
+// mirroring is the laying out of one mirror.
+type mirroring struct {
+	mirror, origin *store
+	replicas       int
+	laid           time.Time
+}
+
+// patience is how long a new mirror may stay empty. One that missed its origin
+// at the first try sits out a back-off of up to 40 s; laid out anew it tries at once.
+const patience = 5 * time.Second
+
+func (m *mirroring) lay(ctx context.Context) error {
+	m.laid = time.Now()
+	return m.mirror.mirrorOf(ctx, m.origin.name, m.replicas)
+}
+
+// follow returns nil when the mirror holds what the origin held at the call,
+// at least one message.
+func (m *mirroring) follow(ctx context.Context) error {
+	origin, err := m.origin.js.Stream(ctx, stream)
+	if err == nil && origin.CachedInfo().State.LastSeq == 0 {
+		err = m.origin.publish(ctx, "check", []byte("laid out"), "", 0)
+		return errors.Join(err, errors.New("origin was empty"))
+	}
+	if err != nil {
+		return err
+	}
+	st, err := m.mirror.js.Stream(ctx, stream)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return errors.Join(err, m.lay(ctx))
+	}
+	if err != nil {
+		return err
+	}
+	now := st.CachedInfo()
+	switch {
+	case now.Config.Mirror == nil: // promoted long ago
+		return nil
+	case now.State.LastSeq >= origin.CachedInfo().State.LastSeq:
+		return nil
+	case now.State.LastSeq == 0 && time.Since(m.laid) > patience:
+		m.laid = time.Now()
+		return errors.Join(errors.New("mirror stays empty: laid out anew"), m.mirror.js.DeleteStream(ctx, stream))
+	}
+	return fmt.Errorf("mirror has %d of %d", now.State.LastSeq, origin.CachedInfo().State.LastSeq)
+}
+
 // mirrorOf lays out a mirror of the origin. It waits until the origin's API
 // answers across the leaf, or the mirror would sit out a back-off of up to 40 s.
 func (s *store) mirrorOf(ctx context.Context, origin string, replicas int) error {

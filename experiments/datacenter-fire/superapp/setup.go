@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// setup lays out the stores and enters the first active site in etcd. Every step
+// setup lays out the stores and then enters the first active site in etcd:
+// nobody serves before the company is complete, its mirror included. Every step
 // leaves what exists as it is, so it may run again at any time. Afterwards it
 // waits for its end: a service that ends would be started again.
 func setup(ctx context.Context, args []string, log *slog.Logger) error {
@@ -37,20 +38,17 @@ func setup(ctx context.Context, args []string, log *slog.Logger) error {
 	}
 	defer closeStores(stores)
 	first := stores[c.sites[0].name]
-	steps := []step{
-		{"lay out " + first.name, func(ctx context.Context) error { return first.create(ctx, *replicas) }},
-		{"enter " + first.name + " as active", func(ctx context.Context) error { return enter(ctx, t, first.name) }},
-	}
+	steps := []step{{"lay out " + first.name, func(ctx context.Context) error { return first.create(ctx, *replicas) }}}
 	for _, s := range c.sites[1:] {
-		steps = append(steps, step{"lay out the mirror in " + s.name, func(ctx context.Context) error {
-			return stores[s.name].mirrorOf(ctx, first.name, *replicas)
-		}})
+		m := &mirroring{mirror: stores[s.name], origin: first, replicas: *replicas}
+		steps = append(steps, step{"lay out the mirror in " + s.name, m.lay}, step{"see " + s.name + " follow", m.follow})
 	}
 	if *leader != "" {
 		steps = append(steps, step{"give the lead to " + *leader, func(ctx context.Context) error {
 			return first.lead(ctx, *leader)
 		}})
 	}
+	steps = append(steps, step{"enter " + first.name + " as active", func(ctx context.Context) error { return enter(ctx, t, first.name) }})
 	for _, s := range steps {
 		if err := s.insist(ctx, log); err != nil {
 			return err
