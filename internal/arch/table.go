@@ -22,7 +22,7 @@ var Rules = []Rule{
 	{"injector/internal/probe", []string{"experiments"}, "runs inside the clients host"},
 	{"injector/internal/ledger", []string{"experiments", "injector/internal/probe"}, "runs inside the clients host"},
 	{"injector/internal/clients", []string{"experiments", "injector/internal/ledger", "injector/internal/probe"}, "the clients process and the side that listens to it"},
-	{"injector/internal/broker", []string{"internal/control", "internal/durable"}, "the only importer of nats-server: agents stay small without it"},
+	{"injector/internal/broker", []string{"internal/control", "internal/durable", "internal/evidence"}, "the only importer of nats-server: agents stay small without it"},
 	{"injector/internal/preflight", []string{"internal/cgroup", "internal/lab"}, "tries out what this machine can do"},
 	{"injector/internal/runner", []string{"experiments", "injector/internal/*", "internal/control", "internal/digest", "internal/durable", "internal/evidence", "internal/inventory", "internal/lab", "internal/power", "internal/proc", "plugins", "plugins/fault"}, "drives one run from file to report"},
 

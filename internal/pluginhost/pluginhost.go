@@ -86,7 +86,7 @@ func Launch(ctx context.Context, c Config) (*Plugin, error) {
 		return p, nil
 	case <-ctx.Done():
 		r.abort()
-		<-ready
+		_ = <-ready // ctx says why
 		p.Kill()
 		return nil, fmt.Errorf("launch plugin %s: %w", c.Kind, ctx.Err())
 	}

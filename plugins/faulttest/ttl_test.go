@@ -1,6 +1,7 @@
 package faulttest
 
 import (
+	"errors"
 	"context"
 	"fmt"
 	"net"
@@ -135,7 +136,7 @@ func ttlCase() Case {
 			Kept: func(h *Host) error {
 				return h.Do(func() error {
 					if now, err := readTTL(); err != nil || now != ttlOthers {
-						return fmt.Errorf("hop limit is %d, the owner set %d (error %v)", now, ttlOthers, err)
+						return errors.Join(fmt.Errorf("hop limit is %d, the owner set %d", now, ttlOthers), err)
 					}
 					return nil
 				})
