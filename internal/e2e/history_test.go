@@ -19,11 +19,11 @@ import (
 
 // drill is a run of the injector in the middle of a partition.
 type drill struct {
-	t      *testing.T
-	cmd    *exec.Cmd
-	dir    string
-	lines  chan string
-	lab    string // its id, part of the name of everything it makes
+	t     *testing.T
+	cmd   *exec.Cmd
+	dir   string
+	lines chan string
+	lab   string // its id, part of the name of everything it makes
 }
 
 // start runs the drill up to the moment its fault is seen to act.

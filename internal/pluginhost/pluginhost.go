@@ -86,9 +86,9 @@ func Launch(ctx context.Context, c Config) (*Plugin, error) {
 		return p, nil
 	case <-ctx.Done():
 		r.abort()
-		_ = <-ready // ctx says why
+		late := <-ready
 		p.Kill()
-		return nil, fmt.Errorf("launch plugin %s: %w", c.Kind, ctx.Err())
+		return nil, fmt.Errorf("launch plugin %s: %w", c.Kind, errors.Join(ctx.Err(), late))
 	}
 }
 

@@ -1,8 +1,8 @@
 package faulttest
 
 import (
-	"errors"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
