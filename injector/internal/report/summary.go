@@ -17,7 +17,11 @@ func Summary(w io.Writer, run *Run) error {
 		writeColumns(&out, table(run))
 		for _, l := range run.Layouts {
 			for _, reason := range l.Reasons {
-				fmt.Fprintf(&out, "%s inconclusive: %s\n", l.Name, reason)
+				word := string(l.Verdict)
+				if l.Outcome != Completed {
+					word = string(l.Outcome)
+				}
+				fmt.Fprintf(&out, "%s %s: %s\n", l.Name, word, reason)
 			}
 			if len(l.Failed) > 0 {
 				fmt.Fprintf(&out, "%s failed: %s\n", l.Name, strings.Join(l.Failed, ", "))

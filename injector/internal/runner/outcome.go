@@ -41,20 +41,20 @@ func (r *layoutRun) result() report.Layout {
 	return out
 }
 
+// headline is a layout's result in one line; why a run stopped was said before.
 func headline(l report.Layout) string {
-	text := string(l.Outcome)
-	if l.Verdict != "" {
-		text = string(l.Verdict)
+	if l.Verdict == "" || l.Outcome != report.Completed {
+		return string(l.Outcome)
 	}
+	text := string(l.Verdict)
 	if len(l.Failed) > 0 {
 		text += " (" + strings.Join(l.Failed, ", ") + ")"
 	}
-	if l.Predicted.Verdict != "" && l.Verdict != "" {
-		if l.Predicted.Match {
-			text += ", as predicted"
-		} else {
-			text += fmt.Sprintf(", predicted was %s %s", l.Predicted.Verdict, strings.Join(l.Predicted.Failed, ", "))
-		}
+	switch {
+	case l.Predicted.Match:
+		text += ", as predicted"
+	case l.Predicted.Verdict != "":
+		text += ", predicted was " + strings.TrimSpace(fmt.Sprintf("%s %s", l.Predicted.Verdict, strings.Join(l.Predicted.Failed, ", ")))
 	}
 	if len(l.Reasons) > 0 {
 		text += ": " + strings.Join(l.Reasons, "; ")

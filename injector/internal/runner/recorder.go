@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -105,7 +106,7 @@ func (r *recorder) show(e evidence.Event) {
 	if !r.t0.IsZero() {
 		wall = fmt.Sprintf("%7.1fs", e.Wall.Sub(r.t0).Seconds())
 	}
-	_, _ = fmt.Fprintf(r.out, "%8s %8s  %s\n", e.Incident, wall, e.Message)
+	_, _ = fmt.Fprintf(r.out, "%8s %8s  %s\n", e.Incident, wall, strings.ReplaceAll(e.Message, "\n", "; "))
 }
 
 // say prints and records a line that belongs to no stage.
