@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/firedrill-io/firedrill/injector/internal/broker"
@@ -20,11 +21,14 @@ func TestRunOnHostsThatStand(t *testing.T) {
 	defer service.Close()
 	out := &output{t: t}
 	o := options(t, service.URL, out)
-	inv, err := inventory.Parse([]byte(labFile), "lab.yaml", nil)
+	hosts, _, _ := strings.Cut(labFile, "services:") // real hosts have services of their own
+	inv, err := inventory.Parse([]byte(hosts), "hosts.yaml", nil)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(o.Path, "hosts.yaml"), []byte(hosts), 0o600)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	inv.Services = nil
 	l, err := lab.Up(t.Context(), lab.Config{Inventory: *inv, Dir: t.TempDir(), HostAgent: o.HostAgent})
 	if err != nil {
 		t.Fatal(err)
@@ -45,7 +49,7 @@ func TestRunOnHostsThatStand(t *testing.T) {
 	if err := l.StartAgents(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	o.Lab, o.NATS, o.Keys, o.Inventory = false, b.URL(), keysOf(t, b), filepath.Join(o.Path, "lab.yaml")
+	o.Lab, o.NATS, o.Keys, o.Inventory = false, b.URL(), keysOf(t, b), filepath.Join(o.Path, "hosts.yaml")
 	run, err := Run(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
