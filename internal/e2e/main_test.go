@@ -22,10 +22,14 @@ var bin = func() string {
 }()
 
 // TestMain also makes this test binary one of the services of a lab: the one
-// that puts a filter of its own on a host's device.
+// that puts a filter of its own on a host's device, and the one that connects
+// the tests with an address inside.
 func TestMain(m *testing.M) {
-	if filepath.Base(os.Args[0]) == neighbour {
+	switch filepath.Base(os.Args[0]) {
+	case neighbour:
 		os.Exit(beNeighbour(os.Args[1:]))
+	case tunnel:
+		os.Exit(beTunnel(os.Args[1]))
 	}
 	for _, name := range []string{"injector", "hostagent", "lab/superapp", "lab/nats-server"} {
 		if _, err := os.Stat(filepath.Join(bin, name)); err != nil {
