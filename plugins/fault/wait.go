@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 	"unsafe"
 
@@ -49,7 +50,7 @@ type waited struct {
 }
 
 // waitUntil returns at the instant at, or at once if it has passed or is zero.
-// The caller has locked its thread and gives it up afterwards.
+// The caller has locked its thread, once, and gives it up afterwards.
 func waitUntil(ctx context.Context, at BootTime) (waited, error) {
 	for {
 		if err := ctx.Err(); err != nil {
@@ -70,12 +71,11 @@ func waitUntil(ctx context.Context, at BootTime) (waited, error) {
 	if raisePriority() == nil {
 		timer = TimerFIFO
 	}
-	err := sleepUntil(at)
-	w := waited{woke: Now(), timer: timer}
+	woke, err := sleepUntil(at)
 	if err == nil && ctx.Err() != nil {
 		err = fmt.Errorf("wait for the start: %w", ctx.Err())
 	}
-	return w, err
+	return waited{woke: woke, timer: timer}, err
 }
 
 // raisePriority makes this thread real-time; threads it creates are not.
@@ -88,25 +88,68 @@ func raisePriority() error {
 	}, 0)
 }
 
-// holdSpan is how long before its instant the thread stops letting the Go
-// scheduler in: it keeps its right to run Go code, which it would have to win
-// back after an ordinary system call.
-const holdSpan = 2 * time.Millisecond
+// lowerPriority makes a thread of this process an ordinary one again.
+func lowerPriority(tid int) {
+	// It fails only if the thread has ended.
+	_ = unix.SchedSetAttr(tid, &unix.SchedAttr{Size: unix.SizeofSchedAttr}, 0)
+}
 
-func sleepUntil(at BootTime) error {
+// holdSpan is how long before its instant the thread stops letting the Go
+// scheduler in. After 10 ms without a break Go marks a goroutine to be broken
+// off at its next function call, and to be taken up again by an ordinary thread
+// that a busy host may hold back for 20 ms: the span from the break that
+// breathe takes to the first call of the fault is shorter than that.
+const holdSpan = 8 * time.Millisecond
+
+// sleepUntil returns the instant at which the thread woke. It may have moved to
+// another thread, which then has the priority of the first.
+func sleepUntil(at BootTime) (woke BootTime, err error) {
 	ts := unix.NsecToTimespec(int64(at.Add(-holdSpan)))
 	for Now() < at.Add(-holdSpan) {
 		err := unix.ClockNanosleep(unix.CLOCK_BOOTTIME, unix.TIMER_ABSTIME, &ts, nil)
 		if err != nil && !errors.Is(err, unix.EINTR) {
-			return fmt.Errorf("sleep until the start: %w", err)
+			return Now(), fmt.Errorf("sleep until the start: %w", err)
 		}
+	}
+	if Now() < at {
+		breathe()
 	}
 	ts = unix.NsecToTimespec(int64(at))
-	for Now() < at {
-		_, _, errno := unix.RawSyscall6(unix.SYS_CLOCK_NANOSLEEP, unix.CLOCK_BOOTTIME, unix.TIMER_ABSTIME, uintptr(unsafe.Pointer(&ts)), 0, 0, 0)
+	woke, errno := hold(&ts, at)
+	if errno != 0 {
+		return woke, fmt.Errorf("sleep until the start: %w", errno)
+	}
+	return woke, nil
+}
+
+// breathe takes the break that Go wants now rather than after the start. The
+// thread is unlocked for it, so that it picks its goroutine up by itself; a
+// locked one would have to wait for an ordinary thread to hand it over.
+func breathe() {
+	before := unix.Gettid()
+	runtime.UnlockOSThread()
+	runtime.Gosched()
+	runtime.LockOSThread()
+	if unix.Gettid() != before {
+		lowerPriority(before)
+		_ = raisePriority() // permitted or not as it was for the first thread
+	}
+}
+
+// hold sleeps and reads the clock without a function call at which Go could
+// break it off.
+//
+//go:nosplit
+func hold(ts *unix.Timespec, at BootTime) (woke BootTime, errno unix.Errno) {
+	for {
+		var now unix.Timespec
+		unix.RawSyscall(unix.SYS_CLOCK_GETTIME, unix.CLOCK_BOOTTIME, uintptr(unsafe.Pointer(&now)), 0)
+		if woke = BootTime(now.Sec*int64(time.Second) + now.Nsec); woke >= at {
+			return woke, 0
+		}
+		_, _, errno = unix.RawSyscall6(unix.SYS_CLOCK_NANOSLEEP, unix.CLOCK_BOOTTIME, unix.TIMER_ABSTIME, uintptr(unsafe.Pointer(ts)), 0, 0, 0)
 		if errno != 0 && errno != unix.EINTR {
-			return fmt.Errorf("sleep until the start: %w", errno)
+			return woke, errno
 		}
 	}
-	return nil
 }
