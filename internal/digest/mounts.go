@@ -56,7 +56,8 @@ func (l *listing) mounts(sys string, mounts []mount) {
 				source = "loop:" + file
 			}
 		}
-		root := m.root
+		// A program that is bound into hosts may be built anew meanwhile: the mount stays what it was.
+		root := strings.TrimSuffix(m.root, "//deleted")
 		if m.fstype == "nsfs" {
 			root = "namespace" // the inode stands in the line of the namespace
 		}
