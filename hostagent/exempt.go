@@ -19,6 +19,9 @@ const (
 // brokerPeers lists the addresses that the control connection goes to, so that
 // a network fault spares it. A broker on a unix socket has none.
 func brokerPeers(ctx context.Context, urls string) ([]netip.AddrPort, error) {
+	if exemptOff {
+		return nil, nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
 	defer cancel()
 	var peers []netip.AddrPort

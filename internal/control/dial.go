@@ -45,6 +45,9 @@ func Dial(url, name string, logger *slog.Logger, more ...nats.Option) (*nats.Con
 		nats.ReconnectJitter(100*time.Millisecond, 100*time.Millisecond),
 		nats.ReconnectBufSize(-1),
 		nats.Timeout(2 * time.Second),
+		// A server that a cluster makes known is at an address nobody configured:
+		// network faults on the host would not spare it.
+		nats.IgnoreDiscoveredServers(),
 		nats.PingInterval(3 * time.Second),
 		nats.MaxPingsOutstanding(2),
 		// A broker that was restarted with other keys may come back with ours.

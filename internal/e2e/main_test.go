@@ -40,13 +40,19 @@ func TestMain(m *testing.M) {
 	os.Exit(digesttest.Run(m))
 }
 
-// twin is a hostagent in which BPF is switched off, built once.
-func twin(t testing.TB) string {
+// The build tags that leave something out of a hostagent.
+const (
+	noBPF    = "firedrill_nobpf"
+	noExempt = "firedrill_noexempt"
+)
+
+// twin builds a hostagent that lacks something.
+func twin(t testing.TB, without string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "hostagent")
-	cmd := exec.Command("go", "build", "-tags", "firedrill_nobpf", "-o", path, "../../hostagent")
+	cmd := exec.Command("go", "build", "-tags", without, "-o", path, "../../hostagent")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build hostagent without BPF: %v\n%s", err, out)
+		t.Fatalf("build hostagent with %s: %v\n%s", without, err, out)
 	}
 	return path
 }

@@ -21,7 +21,7 @@ import (
 // has changed (TestMain compares the machine).
 func TestScripts(t *testing.T) {
 	need.Check(t, need.Root)
-	without := twin(t)
+	without := twin(t, noBPF)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {

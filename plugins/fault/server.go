@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"net/netip"
+	"slices"
 
 	"github.com/firedrill-io/firedrill/plugins/internal/faultpb"
 )
@@ -27,7 +29,12 @@ func (s *server) Describe(ctx context.Context, _ *faultpb.DescribeRequest) (*fau
 }
 
 func (s *server) Prepare(ctx context.Context, r *faultpb.PrepareRequest) (*faultpb.PrepareResponse, error) {
-	change, err := s.driver.Prepare(withLogger(ctx, s.log), targetOf(r.GetTarget()), r.GetParams())
+	t := targetOf(r.GetTarget())
+	if slices.ContainsFunc(t.Exempt, func(peer netip.AddrPort) bool { return !peer.IsValid() }) {
+		err := Refuse("", "the peer of the control connection cannot be read; give agent and plugin the same version")
+		return &faultpb.PrepareResponse{Error: errorPB(err)}, nil
+	}
+	change, err := s.driver.Prepare(withLogger(ctx, s.log), t, r.GetParams())
 	return &faultpb.PrepareResponse{Change: change, Error: errorPB(err)}, nil
 }
 

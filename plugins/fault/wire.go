@@ -1,6 +1,8 @@
 package fault
 
 import (
+	"net/netip"
+
 	"github.com/firedrill-io/firedrill/plugins/internal/faultpb"
 )
 
@@ -26,16 +28,28 @@ func targetPB(t Target) *faultpb.Target {
 		Host: t.Host, BootId: t.BootID, NetnsPath: t.NetNS.Path, NetnsInode: t.NetNS.Inode,
 		Mounts: t.Mounts, Power: t.Power, StateDir: t.StateDir,
 	}
+	for _, peer := range t.Exempt {
+		pb.Exempt = append(pb.Exempt, peer.String())
+	}
 	for _, c := range t.Cgroups {
 		pb.Cgroups = append(pb.Cgroups, &faultpb.Cgroup{Path: c.Path, Inode: c.Inode})
 	}
 	return pb
 }
 
+// targetOf leaves a peer that it cannot read as the zero AddrPort: Prepare
+// refuses that, and Revert goes on all the same.
 func targetOf(pb *faultpb.Target) Target {
 	t := Target{
 		Host: pb.GetHost(), BootID: pb.GetBootId(), NetNS: NetNS{Path: pb.GetNetnsPath(), Inode: pb.GetNetnsInode()},
 		Mounts: pb.GetMounts(), Power: pb.GetPower(), StateDir: pb.GetStateDir(),
+	}
+	for _, text := range pb.GetExempt() {
+		peer, err := netip.ParseAddrPort(text)
+		if err != nil {
+			peer = netip.AddrPort{}
+		}
+		t.Exempt = append(t.Exempt, peer)
 	}
 	for _, c := range pb.GetCgroups() {
 		t.Cgroups = append(t.Cgroups, Cgroup{Path: c.GetPath(), Inode: c.GetInode()})

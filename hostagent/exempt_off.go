@@ -1,0 +1,5 @@
+//go:build firedrill_noexempt
+
+package main
+
+const exemptOff = true
