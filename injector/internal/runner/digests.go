@@ -15,8 +15,9 @@ import (
 )
 
 // digestLimit is how long hosts may take to look again as they did: things that
-// were reverted may still be on their way out.
-const digestLimit = 10 * time.Second
+// were reverted may still be on their way out. Longer than one call may take, so
+// that a host that answered late on a busy machine is asked once more.
+const digestLimit = 25 * time.Second
 
 // digests asks every host's own agent what the host consists of.
 func (r *layoutRun) digests(ctx context.Context) map[string]hostDigest {
