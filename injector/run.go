@@ -44,6 +44,7 @@ func newRunCommand() *cobra.Command {
 	f.StringVar(&o.NATS, "nats", "", "broker that injector and agents dial (default: one inside the injector)")
 	f.StringVar(&o.Keys, "keys", "", "folder with command.key and, if the broker asks for it, injector.nk (needed with --nats)")
 	f.StringVar(&o.Inventory, "inventory", "", "inventory of the real hosts, instead of a layout's lab file")
+	cmd.MarkFlagsMutuallyExclusive("lab", "nats") // a lab's agents have their own management network
 	f.BoolVarP(&verbose, "verbose", "v", false, "log what the injector itself does")
 	return cmd
 }

@@ -135,6 +135,33 @@ func TestOtherKeyIsRefused(t *testing.T) {
 	}
 }
 
+// Whoever holds the broker can repeat a command word for word; the agent obeys once.
+func TestReplayIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	b := start(t, dir)
+	defer serve(t, control.AgentOptions{Name: "h1", URL: b.URL(), Keys: dir, StateDir: t.TempDir()})()
+	nc, err := b.Connect(quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	heard, err := nc.SubscribeSync(control.SubjectCommands + "h1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := call(t, caller(t, b), "h1", control.VerbRenew); err != nil {
+		t.Fatal(err)
+	}
+	var last []byte // calls before the agent was there went unheard by it
+	for m, err := heard.NextMsg(time.Second); err == nil; m, err = heard.NextMsg(200 * time.Millisecond) {
+		last = m.Data
+	}
+	again, err := nc.Request(control.SubjectCommands+"h1", last, 5*time.Second)
+	if err != nil || !strings.Contains(string(again.Data), "replayed") {
+		t.Errorf("answer to a repeated command: %s, %v", again.Data, err)
+	}
+}
+
 // An agent's user can neither send commands nor hear other agents' evidence,
 // and nobody without a key gets in.
 func TestPermissions(t *testing.T) {

@@ -2,7 +2,9 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -54,7 +56,8 @@ func (f *fleet) route(i plan.Injection) string {
 	return i.Host
 }
 
-// await asks every agent for its status until all have answered.
+// await asks every agent for its status until all have answered. An agent that
+// refuses to obey will go on refusing: that ends the wait at once.
 func (f *fleet) await(ctx context.Context, limit time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -63,17 +66,22 @@ func (f *fleet) await(ctx context.Context, limit time.Duration) error {
 		if len(missing) == 0 {
 			return nil
 		}
+		for _, err := range missing {
+			if errors.Is(err, control.ErrSignature) {
+				return refuse("%v: that host pins another command.pub than the one of this injector's key", err)
+			}
+		}
 		if !sleep(ctx, 300*time.Millisecond) {
-			return refuse("agents not reachable within %s: %s; check that they run and dial this broker", limit, strings.Join(missing, " "))
+			names := strings.Join(slices.Sorted(maps.Keys(missing)), " ")
+			return refuse("agents not reachable within %s: %s; check that they run and dial this broker", limit, names)
 		}
 	}
 }
 
-// ask asks those that have not answered yet and returns who still has not.
-func (f *fleet) ask(ctx context.Context) []string {
+// ask asks those that have not answered yet and returns who still has not, and why.
+func (f *fleet) ask(ctx context.Context) map[string]error {
 	waiting := slices.DeleteFunc(slices.Clone(f.names), func(n string) bool { _, ok := f.of(n); return ok })
-	var missing []string
-	for agent, err := range control.Each(waiting, func(agent string) error {
+	missing := control.Each(waiting, func(agent string) error {
 		ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 		defer cancel()
 		var s control.StatusReply
@@ -84,12 +92,8 @@ func (f *fleet) ask(ctx context.Context) []string {
 		defer f.mu.Unlock()
 		f.status[agent] = s
 		return nil
-	}) {
-		if err != nil {
-			missing = append(missing, agent)
-		}
-	}
-	slices.Sort(missing)
+	})
+	maps.DeleteFunc(missing, func(_ string, err error) bool { return err == nil })
 	return missing
 }
 
