@@ -35,7 +35,7 @@ func main() {
 func execute(ctx context.Context, args []string) int {
 	reached := false
 	root := newRootCommand()
-	root.PersistentPreRun = func(*cobra.Command, []string) { reached = true }
+	onRun(root, func() { reached = true })
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
@@ -55,6 +55,20 @@ func execute(ctx context.Context, args []string) int {
 		return exitUsage
 	}
 	return exitInternal
+}
+
+// onRun has hook called when a command of the tree begins, after its command
+// line was found to be right.
+func onRun(cmd *cobra.Command, hook func()) {
+	if run := cmd.RunE; run != nil {
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			hook()
+			return run(cmd, args)
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		onRun(sub, hook)
+	}
 }
 
 func newRootCommand() *cobra.Command {
