@@ -56,6 +56,7 @@ func (s *supervisor) startAgent(r rackSpec) (*proc.Process, error) {
 		return nil, err
 	}
 	shares(groups, agentShares)
+	realTime(groups, agentsRealTime/len(s.spec.Racks))
 	if err := os.MkdirAll(agentRoot(s.spec.Dir, r.Name), 0o700); err != nil {
 		return nil, fmt.Errorf("make root of agent: %w", err)
 	}

@@ -23,6 +23,13 @@ const (
 	// before everything else: cpu.rt_runtime_us of sched-rt-group, which a kernel
 	// with RT_GROUP_SCHED must be told for every group above, too.
 	clientsRealTime = "300000"
+	// agentsRealTime is how many µs the plugins of the out-of-band agents may run
+	// so in each agentsPeriod: a long period, as a cut that was held back in the
+	// middle would be worse than one that started late. Clients and agents have
+	// half of what the kernel gives all of a machine, so two labs fit.
+	agentsRealTime = 3_400_000
+	agentsPeriod   = "20000000"
+	labRealTime    = "470000"
 	// hostPids bounds the processes of a host: pids.max.
 	hostPids = 4000
 )
@@ -85,7 +92,7 @@ func raiseGroups(spec labSpec) error {
 	}
 	hosts := len(spec.Hosts) * hostShares
 	shares(top, 2*hosts+agentShares)
-	tune(top, "cpu.rt_runtime_us", clientsRealTime)
+	tune(top, "cpu.rt_runtime_us", labRealTime)
 	delegate(top[0])
 	for _, r := range spec.Racks {
 		groups, err := createGroup(spec, r.Name)
@@ -101,7 +108,14 @@ func raiseGroups(spec labSpec) error {
 	}
 	agents, err := createGroup(spec, agentsGroup)
 	shares(agents, agentShares)
+	realTime(agents, agentsRealTime)
 	return err
+}
+
+// realTime lets groups run before everything else for n µs of each agentsPeriod.
+func realTime(groups []string, n int) {
+	tune(groups, "cpu.rt_period_us", agentsPeriod)
+	tune(groups, "cpu.rt_runtime_us", strconv.Itoa(n))
 }
 
 // agentsGroup holds the out-of-band agents: outside of all hosts.
