@@ -21,7 +21,7 @@ const (
 )
 
 // routesLack is what the report says of the fallback.
-const routesLack = "by blackhole routes, for lack of BPF: only outgoing packets are cut, programs get an error at once instead of silence, the kernel keeps no lease and no counters"
+const routesLack = "by blackhole routes, for lack of BPF: only outgoing packets are cut, programs get an error at once instead of silence, the kernel keeps no lease and no counters, sshd is not spared"
 
 func (p *Partition) prepareRoutes(h *netlink.Handle, c Change, params Params, reason string) (Change, error) {
 	const only = "%s is set, and without BPF only whole addresses can be cut off, for outgoing packets: %s"
