@@ -44,7 +44,10 @@ lint: ## formatting, vet, linters
 bench: setup build ## figures beside what one would do by hand
 	go test -run '^$$' -bench . -benchtime 5x ./plugins/... ./internal/lab/... ./hostagent
 
+KINDS       = $(filter-out fault faulttest internal,$(notdir $(patsubst %/,%,$(wildcard plugins/*/))))
 generate: build ## everything that is generated and committed
+	@for kind in $(KINDS); do echo "describing $$kind" && bin/hostagent plugin $$kind --describe > bin/describe.json && mv bin/describe.json plugins/$$kind/ || exit 1; done
+	@go run ./docs/example/mtu/alone --describe > bin/describe.json && mv bin/describe.json docs/example/mtu/
 	go generate ./plugins/... ./experiments/... ./internal/... ./injector/...
 
 clean:

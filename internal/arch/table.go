@@ -26,6 +26,10 @@ var Rules = []Rule{
 	{"injector/internal/preflight", []string{"internal/cgroup", "internal/lab"}, "tries out what this machine can do"},
 	{"injector/internal/runner", []string{"experiments", "injector/internal/*", "internal/control", "internal/digest", "internal/durable", "internal/evidence", "internal/inventory", "internal/lab", "internal/power", "internal/proc", "plugins", "plugins/fault"}, "drives one run from file to report"},
 
+	{"docs/example", nil, "compares pages with code"},
+	{"docs/example/mtu", []string{"plugins/fault"}, "the example imports what any plugin may"},
+	{"docs/example/mtu/alone", []string{"docs/example/mtu", "plugins/fault"}, "a plugin in one line"},
+
 	{"hostagent", []string{"hostagent/internal/*", "internal/control", "internal/journal", "internal/lab", "internal/durable", "internal/evidence", "internal/failpoint", "internal/proc", "internal/cgroup", "internal/digest", "internal/pluginhost", "plugins/*"}, "ties packages together and lists the built-in plugins; it never sees the injector's packages"},
 	{"hostagent/internal/agent", []string{"hostagent/internal/guardian", "internal/cgroup", "internal/control", "internal/digest", "internal/durable", "internal/evidence", "internal/failpoint", "internal/journal", "internal/pluginhost", "internal/proc", "plugins/fault"}, "the injection state machine: one of three callers of plugins"},
 	{"hostagent/internal/guardian", []string{"internal/cgroup", "internal/control", "internal/digest", "internal/durable", "internal/evidence", "internal/failpoint", "internal/journal", "internal/proc", "plugins/fault"}, "fencing and cold revert: no network, no process of its own to start"},
