@@ -22,6 +22,9 @@ type supervisor struct {
 	spec  labSpec
 	log   *slog.Logger
 	state State
+	// power is held as long as the lab is up: when this end is closed, also by
+	// the garbage collector, the power role takes the lab down.
+	power *wire
 
 	agents sync.Once
 }
@@ -51,6 +54,9 @@ func supervise(w *wire, log *slog.Logger) error {
 		log.Info("taking the lab down", "cause", context.Cause(ctx))
 	}
 	cancel()
+	if s.power != nil {
+		_ = s.power.close() // the power role ends by this, or by takeDown
+	}
 	return errors.Join(err, takeDown(s.state))
 }
 
@@ -121,6 +127,7 @@ func (s *supervisor) raise(ctx context.Context, cancel func(), serving *sync.Wai
 		cancel()
 	}()
 	_ = theirs.Close()
+	s.power = ours
 	s.state.Power = process{p.PID, p.StartTime}
 	if err := s.state.write(); err != nil {
 		return err

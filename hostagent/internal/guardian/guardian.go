@@ -66,6 +66,9 @@ func Run(ctx context.Context, c Config) error {
 	harden()
 	reason := "agent died"
 	if pidfd != nil {
+		// Also keeps the descriptor from the garbage collector, to which the
+		// number in watch says nothing.
+		defer func() { _ = pidfd.Close() }()
 		w := watch{pidfd: int32(pidfd.Fd()), heart: heart, seen: heart.last(), polled: fault.Now()}
 		if reason, err = w.run(); err != nil || reason == "" {
 			return err
