@@ -39,17 +39,28 @@ func Outages(samples []Sample, late []Window) []Outage {
 		end := row(sound, begin, true)
 		if end < 0 {
 			if sound[len(sound)-1].End()-o.From >= int64(MinOutage) {
-				out = append(out, o)
+				out = join(out, o)
 			}
 			break
 		}
 		o.To, o.After = recovery(sound, end), edge(sound, late, end)
 		if o.To-o.From >= int64(MinOutage) {
-			out = append(out, o)
+			out = join(out, o)
 		}
 		i = end
 	}
 	return out
+}
+
+// join appends o, or lengthens the last outage when o began before it ended: a
+// request that tries several URLs may outlast the outage and be answered, while
+// one sent after it had its last try too early.
+func join(out []Outage, o Outage) []Outage {
+	if n := len(out); n > 0 && o.From < out[n-1].To {
+		out[n-1].To, out[n-1].After = o.To, o.After
+		return out
+	}
+	return append(out, o)
 }
 
 // Sound are the samples that are not late, in due order.

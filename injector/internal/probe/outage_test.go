@@ -53,6 +53,20 @@ func TestOutages(t *testing.T) {
 	}
 }
 
+// Requests that try one URL after the other end late: some that were sent early
+// are answered after the outage, some sent later had their last try before. It
+// is one outage all the same.
+func TestOutagesOverlap(t *testing.T) {
+	samples := row("....xxxxxxxxxxxx...xxxxxxxxxxxx....")
+	for i := 16; i < 19; i++ {
+		samples[i].Latency = 2 * time.Second
+	}
+	want := []probe.Outage{{From: 4 * tick, To: 31*tick + int64(10*time.Millisecond)}}
+	if diff := cmp.Diff(want, probe.Outages(samples, nil)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // Whatever the samples and the late windows: outages are in order and apart, at
 // least MinOutage long, begin with a failure that was not late, and without
 // failures there is none.
