@@ -41,8 +41,15 @@ lint: ## formatting, vet, linters
 	@go run $(GOLANGCI) run ./...
 	@cd $(SUPERAPP) && go run $(GOLANGCI) run --config $(CURDIR)/.golangci.yml ./...
 
-bench: setup build ## figures beside what one would do by hand
-	go test -run '^$$' -bench . -benchtime 5x ./plugins/... ./internal/lab/... ./hostagent
+bench: setup build ## figures beside what one would do by hand; writes docs/results/bench.md
+	@go build -o bin/benchpage ./internal/benchpage
+	@mkdir -p docs/results; set -o pipefail; { \
+	go test -run '^$$' -bench . -benchtime 300x ./plugins/fault && \
+	go test -run '^$$' -bench . -benchtime 10x ./plugins/partition && \
+	go test -run '^$$' -bench . -benchtime 20x ./plugins/powerloss && \
+	go test -run '^$$' -bench . -benchtime 30x ./hostagent && \
+	go test -run '^$$' -bench . -benchtime 3x ./internal/lab; \
+	} | bin/benchpage -commit $(VERSION) -o docs/results/bench.md
 
 KINDS       = $(filter-out fault faulttest internal,$(notdir $(patsubst %/,%,$(wildcard plugins/*/))))
 generate: build ## everything that is generated and committed

@@ -36,6 +36,7 @@ var Rules = []Rule{
 	{"hostagent/internal/mock", []string{"plugins/fault"}, "a fault that misbehaves on order, for tests of the agent"},
 
 	{"internal/arch", nil, "reads the others as text"},
+	{"internal/benchpage", nil, "turns the output of benchmarks into a page"},
 	{"internal/cgroup", nil, "plugins import it"},
 	{"internal/control", []string{"internal/durable", "internal/evidence", "internal/failpoint", "plugins/fault"}, "messages, signing and carriage"},
 	{"internal/digest", []string{"plugins/fault"}, "reads the host, changes nothing"},

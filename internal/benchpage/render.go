@@ -1,0 +1,89 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+const notRun = "not run"
+
+// render returns the page, in Markdown.
+func render(a about, sections []section, r results) string {
+	var s strings.Builder
+	fmt.Fprintf(&s, "# Benchmarks\n\nWritten by `%s`: every figure of ours stands beside what one would do by hand, measured in the same run. ", a.Command)
+	s.WriteString("The ratio is ours divided by by hand: below 1 is less than by hand.\n\n")
+	fmt.Fprintf(&s, "* Commit: %s\n* Machine: %d cores, %s, %s\n* Load average over a minute: %s before, %s after\n",
+		a.Commit, a.Cores, a.CPU, a.Kernel, a.LoadBefore, a.LoadAfter)
+	missed := []string{}
+	for _, sec := range sections {
+		fmt.Fprintf(&s, "\n## %s\n\n", sec.title)
+		if sec.note != "" {
+			s.WriteString(sec.note + "\n\n")
+		}
+		s.WriteString("| Figure | Firedrill | By hand | Ratio | Aim | Met |\n|---|---:|---:|---:|---|---|\n")
+		for _, line := range sec.rows {
+			c := line.cells(r)
+			if c.met == "**no**" {
+				missed = append(missed, sec.title+": "+line.what+": "+c.ours+", aim "+line.aim)
+			}
+			fmt.Fprintf(&s, "| %s | %s | %s | %s | %s | %s |\n", line.what, c.ours, c.hand, c.ratio, line.aim, c.met)
+		}
+	}
+	s.WriteString("\n## Aims that were missed\n\n")
+	if len(missed) == 0 {
+		s.WriteString("None.\n")
+	}
+	for _, m := range missed {
+		s.WriteString("* " + m + "\n")
+	}
+	return s.String()
+}
+
+// cells are the measured cells of a line.
+type cells struct{ ours, hand, ratio, met string }
+
+func (l row) cells(r results) cells {
+	ours, ok := r.value(l.ours)
+	if !ok {
+		return cells{ours: notRun}
+	}
+	c := cells{ours: show(ours, l.unit)}
+	ratio := 0.0
+	if l.handIs != "" {
+		hand, ok := r.value(l.hand)
+		if !ok || hand == 0 {
+			c.hand = notRun
+		} else {
+			ratio = ours / hand
+			c.hand, c.ratio = l.handIs+": "+show(hand, l.unit), fmt.Sprintf("%.2f", ratio)
+		}
+	}
+	switch {
+	case l.aim == "":
+	case l.below != 0:
+		c.met = yes(ours < l.below)
+	case ratio != 0:
+		c.met = yes(ratio < l.ratio)
+	}
+	return c
+}
+
+func yes(met bool) string {
+	if met {
+		return "yes"
+	}
+	return "**no**"
+}
+
+// show gives three digits; more before the point.
+func show(v float64, unit string) string {
+	if unit == "ns" && v >= 1e6 {
+		v, unit = v/1e6, "ms"
+	}
+	digits := 0
+	for limit := 100.0; v < limit && digits < 3; limit /= 10 {
+		digits++
+	}
+	return strings.TrimSpace(strconv.FormatFloat(v, 'f', digits, 64) + " " + unit)
+}
