@@ -54,6 +54,7 @@ func (c *two) store(t *testing.T, from, to int) {
 // once, and what was acknowledged is in the mirror. Readers drop what is stored
 // twice, as the store itself forgets ids in a promotion.
 func TestPromotion(t *testing.T) {
+	t.Parallel()
 	c := raiseTwo(t)
 	for _, at := range []string{"anyang", "gasan"} {
 		play(t, controller, append(c.flags, "--name", at+"1", "--site", at, "--after", "1s")...)
@@ -84,6 +85,7 @@ func TestPromotion(t *testing.T) {
 
 // One site alone never promotes, whatever it sees.
 func TestOneSiteDoesNotPromote(t *testing.T) {
+	t.Parallel()
 	c := raiseTwo(t)
 	for _, name := range []string{"p3", "p4"} {
 		play(t, controller, append(c.flags, "--name", name, "--site", "pangyo", "--after", "500ms")...)
@@ -99,6 +101,7 @@ func TestOneSiteDoesNotPromote(t *testing.T) {
 // A mirror that was silent for longer than the policy accepts is not promoted,
 // unless the policy accepts loss.
 func TestSilentMirror(t *testing.T) {
+	t.Parallel()
 	c := raiseTwo(t)
 	for _, at := range []string{"anyang", "gasan"} {
 		play(t, controller, append(c.flags, "--name", at, "--site", at, "--after", "500ms", "--max-silence", "-1s")...)
@@ -117,6 +120,7 @@ func TestSilentMirror(t *testing.T) {
 // The door needs neither etcd nor the failed store, refuses a wrong signature,
 // and its order holds when etcd comes back with yesterday's truth.
 func TestDoor(t *testing.T) {
+	t.Parallel()
 	c := raiseTwo(t)
 	c.store(t, 1, 10)
 	c.etcd.kill()

@@ -10,6 +10,7 @@ import (
 // The store's leader goes; the others elect one, nothing that was acknowledged
 // is missing, and nobody promotes anything. Login lives in the same store.
 func TestLeaderGoes(t *testing.T) {
+	t.Parallel()
 	kr := raise(t, "kr", nil, false)
 	_, url := tools(t)
 	flags := []string{"--etcd", url, "--store", kr.flag}
