@@ -200,7 +200,7 @@ func must(t testing.TB, err error) {
 
 func TestMain(m *testing.M) {
 	// Each check loads programs several times over.
-	if err := flag.Set("rapid.checks", "12"); err != nil {
+	if err := flag.Set("rapid.checks", "6"); err != nil {
 		panic(err)
 	}
 	faulttest.Main(m, driver)
