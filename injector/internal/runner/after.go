@@ -108,6 +108,10 @@ func (r *layoutRun) revertAll(ctx context.Context) {
 		r.rec.say(evidence.Residue, "not reverted: %s", strings.Join(slices.Sorted(maps.Keys(failed)), " "))
 		return
 	}
+	if !r.drive.hasChanged() {
+		r.rec.say(evidence.Reverted, "nothing was changed on %d hosts", len(r.fleet.hosts))
+		return
+	}
 	r.rec.say(evidence.Reverted, "everything reverted on %d hosts", len(r.fleet.hosts))
 }
 

@@ -2,7 +2,6 @@ package runner
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -43,14 +42,10 @@ type drive struct {
 	doubts  []string // why nothing of the layout can be judged
 }
 
-// errNotArmed ends a drive whose first round could not be armed: nothing has
-// been changed anywhere.
-var errNotArmed = errors.New("refused before the first change")
-
 // run drives the plan from T0 to its end. It returns nil when the whole
-// timeline was gone through, errNotArmed when the first round was refused, and
-// the context's error when it was interrupted; in the last two cases the caller
-// must revert all.
+// timeline was gone through, a *stopError when the first round was refused, and
+// the context's cause when it was halted or interrupted; in the last two cases
+// the caller must revert all.
 func (d *drive) run(ctx context.Context) error {
 	d.reset()
 	ctx, cancel := context.WithCancelCause(ctx)

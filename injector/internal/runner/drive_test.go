@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/firedrill-io/firedrill/injector/internal/plan"
+	"github.com/firedrill-io/firedrill/injector/internal/report"
 	"github.com/firedrill-io/firedrill/internal/control"
 	"github.com/firedrill-io/firedrill/internal/evidence"
 	"github.com/firedrill-io/firedrill/plugins/fault"
@@ -210,8 +211,8 @@ func TestDriveRefusal(t *testing.T) {
 			a, b := cut("p1", time.Second, 9*time.Second), cut("p2", time.Second, 9*time.Second)
 			d, f := newDrive(&plan.Plan{Injections: []plan.Injection{a, b}, End: 10 * time.Second})
 			f.refuse[verb] = "p2"
-			if err := d.run(t.Context()); !errors.Is(err, errNotArmed) || !strings.Contains(err.Error(), "no p2") {
-				t.Fatalf("got %v, want %v", err, errNotArmed)
+			if err := d.run(t.Context()); !isRefusal(err) || !strings.Contains(err.Error(), "no p2") {
+				t.Fatalf("got %v, want it refused", err)
 			}
 			if at := f.when(control.VerbFire, a.ID); len(at) != 0 {
 				t.Errorf("p1 was fired at %v", at)
@@ -273,4 +274,9 @@ func TestPowerTakesTheAgentAlong(t *testing.T) {
 			t.Errorf("revert of an injection that power ended, at %v", at)
 		}
 	})
+}
+
+func isRefusal(err error) bool {
+	var stop *stopError
+	return errors.As(err, &stop) && stop.outcome == report.RefusedRun
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/firedrill-io/firedrill/injector/internal/clients"
@@ -53,9 +54,9 @@ type layoutRun struct {
 // run goes through the whole layout and returns its result. Whatever happens,
 // all faults are reverted and the ground is taken down before it returns.
 func (r *layoutRun) run(ctx context.Context) report.Layout {
-	r.rec.begin(r.name, r.plan)
+	r.rec.begin(r.layout)
 	r.outcome = report.Completed
-	r.rec.say(evidence.LayoutStarted, "layout %s: %s", r.folder(), r.exp.Title)
+	r.rec.say(evidence.LayoutStarted, "%s", strings.TrimSuffix("layout "+r.folder()+": "+r.exp.Title, ": "))
 	err := r.raise(ctx)
 	if err == nil {
 		err = r.rehearse(ctx)
@@ -64,6 +65,7 @@ func (r *layoutRun) run(ctx context.Context) report.Layout {
 	r.revertAll(context.WithoutCancel(ctx))
 	r.lower(context.WithoutCancel(ctx))
 	out := r.result()
+	r.o.Observer.Judged(out)
 	r.rec.say(evidence.LayoutEnded, "layout %s: %s", r.folder(), headline(out))
 	return out
 }
@@ -116,8 +118,11 @@ func (r *layoutRun) rehearse(ctx context.Context) error {
 		r.drive.t0 = time.Now()
 	}
 	r.t0Boot = bootTime() + int64(time.Until(r.drive.t0))
-	r.rec.incident(r.drive.t0)
-	if err := r.drive.run(ctx); err != nil {
+	r.rec.incident(r.drive.t0, r.t0Boot)
+	stop := r.judging(ctx)
+	err := r.drive.run(ctx)
+	stop()
+	if err != nil {
 		return err
 	}
 	return r.steadyAfter(ctx)
@@ -134,6 +139,7 @@ func (r *layoutRun) startClients(ctx context.Context) error {
 		return asRefusal(err)
 	}
 	r.collector = clients.NewCollector(conn, config, r.changed)
+	r.collector.Feed(r.o.Observer)
 	if err := r.collector.Start(ctx); err != nil {
 		return refuse("start clients: %v", err)
 	}
@@ -199,13 +205,15 @@ func (r *layoutRun) settleOutcome(ctx context.Context, err error) {
 		r.rec.say(evidence.Halted, "interrupted: reverting everything")
 	case errors.As(err, &stop):
 		r.outcome, r.reason = stop.outcome, stop.reason
-	case errors.Is(err, errNotArmed):
-		r.outcome, r.reason = report.RefusedRun, err.Error()
 	default:
 		r.outcome, r.reason = report.FailedRun, err.Error()
 	}
 	if ctx.Err() == nil {
-		r.rec.say(evidence.Failed, "%s: %s", r.outcome, r.reason)
+		typ := evidence.Failed
+		if r.outcome == report.RefusedRun {
+			typ = evidence.Refused
+		}
+		r.rec.say(typ, "%s: %s", r.outcome, r.reason)
 	}
 }
 

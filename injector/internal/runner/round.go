@@ -14,8 +14,8 @@ import (
 )
 
 // round prepares and arms all injections of one instant, then fires them. It
-// returns errNotArmed when one of them could not be armed in time; the others
-// are fired all the same unless nothing has been changed yet.
+// refuses the run when one of them could not be armed in time and nothing has
+// been changed yet; later the others are fired all the same.
 func (d *drive) round(ctx context.Context, r round) error {
 	if !d.until(ctx, r.prepare) {
 		return nil
@@ -29,13 +29,12 @@ func (d *drive) round(ctx context.Context, r round) error {
 	if ctx.Err() != nil {
 		return nil
 	}
-	if refused := d.refusals(r.items); len(refused) > 0 {
-		for _, e := range refused {
-			d.log(e)
-		}
-		if !d.hasChanged() {
-			return fmt.Errorf("%w: %s", errNotArmed, refused[0].Message)
-		}
+	refused := d.refusals(r.items)
+	if len(refused) > 0 && !d.hasChanged() {
+		return refuse("stage %s: %s; nothing was changed: correct the stage, or make its hosts able", refused[0].Stage, refused[0].Message)
+	}
+	for _, e := range refused {
+		d.log(e)
 	}
 	if len(ready) == 0 || !d.until(ctx, r.start-fireLead) {
 		return nil
@@ -147,7 +146,7 @@ func (d *drive) refusals(items []plan.Injection) []evidence.Event {
 		var why string
 		d.set(i.ID, func(r *injectionResult) { why = r.err })
 		out = append(out, evidence.Event{Type: evidence.Refused, Host: i.Host, Stage: i.Stage, Injection: string(i.ID),
-			Fault: string(i.Kind), Message: fmt.Sprintf("%s on %s not armed: %s", i.Kind, i.Host, why)})
+			Fault: string(i.Kind), Message: fmt.Sprintf("%s on %s is refused: %s", i.Kind, i.Host, strings.TrimPrefix(why, "refused: "))})
 	}
 	return out
 }
