@@ -235,9 +235,7 @@ func forkInto(groups []string, spec proc.Spec, enter ...func() error) (*proc.Pro
 		err error
 	}
 	done := make(chan result, 1)
-	go func() {
-		// Never unlocked: the thread leaves the groups by ending with its goroutine.
-		runtime.LockOSThread()
+	go offMain(func() {
 		for _, g := range groups[1:] {
 			enter = append(enter, func() error { return cgroup.EnterThread(g) })
 		}
@@ -249,7 +247,25 @@ func forkInto(groups []string, spec proc.Spec, enter ...func() error) (*proc.Pro
 		}
 		p, err := proc.Start(spec)
 		done <- result{p, err}
-	}()
+	})
 	r := <-done
 	return r.p, r.err
+}
+
+// offMain runs act on a thread that ends with the calling goroutine, and with it
+// whatever act did to the thread. That is never the main thread, which cannot
+// end: the whole process is where its main thread is.
+func offMain(act func()) {
+	runtime.LockOSThread() // never unlocked after act
+	if unix.Gettid() != os.Getpid() {
+		act()
+		return
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		offMain(act)
+	}()
+	<-done // until then the main thread is taken
+	runtime.UnlockOSThread()
 }

@@ -23,11 +23,17 @@ type children struct {
 
 func newChildren() *children { return &children{known: map[int]bool{}} }
 
-// start starts a process that the caller will wait for through wait.
-func (c *children) start(s proc.Spec) (*proc.Process, error) {
+// start starts a process that the caller will wait for through wait, in groups,
+// the v2 one first, or in the caller's own if there are none.
+func (c *children) start(s proc.Spec, groups ...string) (*proc.Process, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	p, err := proc.Start(s)
+	begin := func() (*proc.Process, error) { return proc.Start(s) }
+	if len(groups) > 0 {
+		s.Attr = &syscall.SysProcAttr{}
+		begin = func() (*proc.Process, error) { return forkInto(groups, s) }
+	}
+	p, err := begin()
 	if err == nil {
 		c.known[p.PID] = true
 	}

@@ -56,6 +56,14 @@ func TestServices(t *testing.T) {
 	}
 	eventually(t, "service started", func() bool { return starts("h1") == 1 })
 	eventually(t, "service restarted after its end", func() bool { return starts("h2") > 1 })
+	for _, hierarchy := range []string{"cpu", "memory", "unified"} {
+		if must(t, l, "h1", "cat", "/sys/fs/cgroup/"+hierarchy+"/svc/beat/cgroup.procs") == "" {
+			t.Errorf("the service is not in its group of %s", hierarchy)
+		}
+	}
+	if got := must(t, l, "h1", "cat", "/proc/1/cgroup"); strings.Contains(got, "svc") {
+		t.Errorf("pid 1 is in the group of a service:\n%s", got)
+	}
 	if got := must(t, l, "h1", "cat", "/data/beat/conf"); got != "peer 10.77.1.2" {
 		t.Errorf("file of service holds %q", got)
 	}

@@ -38,7 +38,7 @@ func (h *host) start(services, agent bool) {
 	if services && !h.services {
 		h.services = true
 		for _, s := range h.boot.Host.Services {
-			go h.keep(s)
+			go h.keep(s, serviceGroups)
 		}
 	}
 	if agent && !h.agent && h.boot.HostAgent != "" {
@@ -46,16 +46,22 @@ func (h *host) start(services, agent bool) {
 		go h.keep(serviceSpec{Name: "hostagent", Path: HostAgent, Args: []string{
 			"serve", "--root", "/state/hostagent", "--name", h.boot.Host.Name,
 			"--nats", "unix://" + HostMgmt + "/broker.sock", "--keys", HostMgmt,
-		}})
+		}}, hostinitGroups)
 	}
 }
 
-// keep runs a service for as long as the host lives.
-func (h *host) keep(s serviceSpec) {
+// keep runs a service for as long as the host lives, in the groups that
+// groupsOf makes; none: hostinit's own.
+func (h *host) keep(s serviceSpec, groupsOf func(name string) ([]string, error)) {
 	log := h.log.With("service", s.Name)
 	out, err := h.openLog(s.Name)
 	if err != nil {
 		log.Error("service has no log", "error", err)
+		return
+	}
+	groups, err := groupsOf(s.Name)
+	if err != nil {
+		log.Error("service has no control groups", "error", err)
 		return
 	}
 	for ; ; time.Sleep(restartPause) {
@@ -63,7 +69,7 @@ func (h *host) keep(s serviceSpec) {
 			log.Error("service not started", "error", err)
 			continue
 		}
-		p, err := h.children.start(proc.Spec{Path: s.Path, Args: s.Args, Env: environment(h.boot.Host.Name), Dir: "/data", Stdout: out, Stderr: out})
+		p, err := h.children.start(proc.Spec{Path: s.Path, Args: s.Args, Env: environment(h.boot.Host.Name), Dir: "/data", Stdout: out, Stderr: out}, groups...)
 		if err != nil {
 			log.Error("service not started", "error", err)
 			continue

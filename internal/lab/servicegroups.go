@@ -1,0 +1,58 @@
+package lab
+
+import (
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"github.com/firedrill-io/firedrill/internal/cgroup"
+)
+
+// servicesGroup holds the services of a host, each in a group of its own, as an
+// init system would: hostinit and the agent are outside, so that a fault can
+// starve services and nothing else.
+const servicesGroup = "svc"
+
+const (
+	servicesShares = 2048
+	serviceShares  = 900
+	// servicesQuota is µs of CPU in each default period of 100 ms: 64 CPUs.
+	servicesQuota = 6_400_000
+	// serviceMemory is in bytes, 1 TiB. Like the quota it limits nothing, and is
+	// there to be restored: a fault that reverts to the default is caught.
+	serviceMemory = 1 << 40
+)
+
+// serviceGroups makes the groups of a service, v2 first, below the groups that
+// the host sees as its roots. Only hierarchies that limit CPU and memory have
+// them: each group costs time at every power-on and power cut.
+func serviceGroups(name string) ([]string, error) {
+	all, err := hierarchies()
+	if err != nil {
+		return nil, err
+	}
+	var groups []string
+	for _, h := range all {
+		limits := func(c string) bool { return slices.Contains(h.Controllers, c) }
+		if h.Version == 1 && !limits("cpu") && !limits("cpuacct") && !limits("memory") {
+			continue
+		}
+		top := filepath.Join(h.Mount, servicesGroup)
+		if err := cgroup.Create(top); err != nil {
+			return nil, err
+		}
+		shares([]string{top}, servicesShares)
+		tune([]string{top}, "cpu.cfs_quota_us", strconv.Itoa(servicesQuota))
+		g := filepath.Join(top, name)
+		if err := cgroup.Create(g); err != nil {
+			return nil, err
+		}
+		groups = append(groups, g)
+	}
+	shares(groups, serviceShares)
+	tune(groups, "memory.limit_in_bytes", strconv.Itoa(serviceMemory))
+	return groups, nil
+}
+
+// hostinitGroups are for the agent: those that hostinit is in itself.
+func hostinitGroups(string) ([]string, error) { return nil, nil }
