@@ -24,6 +24,7 @@ type Collector struct {
 	conn   io.ReadWriteCloser
 	config Config
 	notify func(Change)
+	feed   Feed // nil: nobody watches
 	ended  chan struct{}
 
 	sending sync.Mutex
@@ -68,6 +69,7 @@ func (c *Collector) read() {
 		if change := c.take(l); change != nil && c.notify != nil {
 			c.notify(*change)
 		}
+		c.pass(l)
 	}
 }
 

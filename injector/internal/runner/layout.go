@@ -54,7 +54,7 @@ type layoutRun struct {
 // run goes through the whole layout and returns its result. Whatever happens,
 // all faults are reverted and the ground is taken down before it returns.
 func (r *layoutRun) run(ctx context.Context) report.Layout {
-	r.rec.begin(r.name, r.plan)
+	r.rec.begin(r.layout)
 	r.outcome = report.Completed
 	r.rec.say(evidence.LayoutStarted, "%s", strings.TrimSuffix("layout "+r.folder()+": "+r.exp.Title, ": "))
 	err := r.raise(ctx)
@@ -65,6 +65,7 @@ func (r *layoutRun) run(ctx context.Context) report.Layout {
 	r.revertAll(context.WithoutCancel(ctx))
 	r.lower(context.WithoutCancel(ctx))
 	out := r.result()
+	r.o.Observer.Judged(out)
 	r.rec.say(evidence.LayoutEnded, "layout %s: %s", r.folder(), headline(out))
 	return out
 }
@@ -117,8 +118,11 @@ func (r *layoutRun) rehearse(ctx context.Context) error {
 		r.drive.t0 = time.Now()
 	}
 	r.t0Boot = bootTime() + int64(time.Until(r.drive.t0))
-	r.rec.incident(r.drive.t0)
-	if err := r.drive.run(ctx); err != nil {
+	r.rec.incident(r.drive.t0, r.t0Boot)
+	stop := r.judging(ctx)
+	err := r.drive.run(ctx)
+	stop()
+	if err != nil {
 		return err
 	}
 	return r.steadyAfter(ctx)
@@ -135,6 +139,7 @@ func (r *layoutRun) startClients(ctx context.Context) error {
 		return asRefusal(err)
 	}
 	r.collector = clients.NewCollector(conn, config, r.changed)
+	r.collector.Feed(r.o.Observer)
 	if err := r.collector.Start(ctx); err != nil {
 		return refuse("start clients: %v", err)
 	}

@@ -24,6 +24,7 @@ type Options struct {
 	Version     string
 	Command     string // reproduces the run
 	Out         io.Writer
+	Observer    Observer // nil: plain lines to Out
 	Logger      *slog.Logger
 }
 

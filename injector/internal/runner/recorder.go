@@ -4,9 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
-	"strings"
 	"sync"
 	"time"
 
@@ -17,9 +15,9 @@ import (
 	"github.com/firedrill-io/firedrill/internal/evidence"
 )
 
-// recorder writes the run log, events.jsonl, and the lines in the terminal.
+// recorder writes the run log, events.jsonl, and tells the observer.
 type recorder struct {
-	out io.Writer
+	observer Observer
 
 	mu     sync.Mutex
 	file   *os.File
@@ -29,26 +27,36 @@ type recorder struct {
 	t0     time.Time // zero: the incident has not begun
 }
 
-func newRecorder(path string, out io.Writer) (*recorder, error) {
+func newRecorder(path string, observer Observer) (*recorder, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("create run log: %w", err)
 	}
-	return &recorder{out: out, file: f, log: bufio.NewWriter(f)}, nil
+	return &recorder{observer: observer, file: f, log: bufio.NewWriter(f)}, nil
 }
 
 // begin sets the layout that later events belong to.
-func (r *recorder) begin(layout string, p *plan.Plan) {
+func (r *recorder) begin(l *layout) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.layout, r.plan, r.t0 = layout, p, time.Time{}
+	r.layout, r.plan, r.t0 = l.name, l.plan, time.Time{}
+	r.observer.Layout(l.name, l.exp, l.inv, l.plan)
 }
 
-// incident starts the incident's clock.
-func (r *recorder) incident(t0 time.Time) {
+// over says that later events belong to no layout.
+func (r *recorder) over() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.layout, r.plan, r.t0 = "", nil, time.Time{}
+	r.observer.Incident(time.Time{}, 0)
+}
+
+// incident starts the incident's clock, given by both clocks.
+func (r *recorder) incident(t0 time.Time, boot int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.t0 = t0
+	r.observer.Incident(t0, boot)
 }
 
 // begun says whether the incident's clock runs.
@@ -85,9 +93,7 @@ func (r *recorder) record(e evidence.Event, show bool) {
 	if b, err := json.Marshal(e); err == nil {
 		_, _ = r.log.Write(append(b, '\n'))
 	}
-	if show && e.Message != "" {
-		r.show(e)
-	}
+	r.observer.Event(e, show && e.Message != "")
 }
 
 // clock rounds an instant to what the pace lets one tell apart: seconds in the
@@ -98,15 +104,6 @@ func clock(i experiments.Instant) string {
 		unit = time.Second
 	}
 	return experiments.Instant(time.Duration(i).Truncate(unit)).String()
-}
-
-// show prints one line: incident clock, wall clock from T0, what happened.
-func (r *recorder) show(e evidence.Event) {
-	wall := ""
-	if !r.t0.IsZero() {
-		wall = fmt.Sprintf("%7.1fs", e.Wall.Sub(r.t0).Seconds())
-	}
-	_, _ = fmt.Fprintf(r.out, "%8s %8s  %s\n", e.Incident, wall, strings.ReplaceAll(e.Message, "\n", "; "))
 }
 
 // say prints and records a line that belongs to no stage.

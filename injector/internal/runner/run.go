@@ -34,7 +34,10 @@ func Run(ctx context.Context, o Options) (*report.Run, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("create run folder: %w", err)
 	}
-	rec, recErr := newRecorder(filepath.Join(dir, "events.jsonl"), o.Out)
+	if o.Observer == nil {
+		o.Observer = newLines(o.Out)
+	}
+	rec, recErr := newRecorder(filepath.Join(dir, "events.jsonl"), o.Observer)
 	if recErr != nil {
 		return nil, recErr
 	}
@@ -101,7 +104,7 @@ var (
 // finish writes everything a run leaves.
 func finish(run *report.Run, dir string, rec *recorder, o Options) error {
 	run.Ended = time.Now()
-	rec.begin("", nil)
+	rec.over()
 	rec.say(evidence.RunEnded, "report: %s", filepath.Join(dir, "report.html"))
 	errs := []error{rec.close()}
 	for name, render := range map[string]func(*report.Run) ([]byte, error){
@@ -113,6 +116,7 @@ func finish(run *report.Run, dir string, rec *recorder, o Options) error {
 		}
 		errs = append(errs, err)
 	}
+	o.Observer.End()
 	errs = append(errs, report.Summary(o.Out, run))
 	return errors.Join(errs...)
 }

@@ -1,0 +1,34 @@
+package clients
+
+import (
+	"github.com/firedrill-io/firedrill/injector/internal/ledger"
+	"github.com/firedrill-io/firedrill/injector/internal/probe"
+)
+
+// Feed is shown every sample and every write as it comes in. Its methods are
+// called from the Collector's reader and must return at once.
+type Feed interface {
+	Sample(s probe.Sample)
+	Write(w ledger.Write)
+}
+
+// Feed has f shown what comes in from now on.
+func (c *Collector) Feed(f Feed) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.feed = f
+}
+
+// pass shows the feed one line.
+func (c *Collector) pass(l line) {
+	c.mu.Lock()
+	f := c.feed
+	c.mu.Unlock()
+	switch {
+	case f == nil:
+	case l.Sample != nil:
+		f.Sample(*l.Sample)
+	case l.Write != nil:
+		f.Write(*l.Write)
+	}
+}
