@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -40,7 +41,10 @@ type cut struct {
 	host  power.Status
 	cable *cable
 	disks []*os.File // one file on each file system, open before the start
-	err   error      // of the first step that went wrong
+	// mounts is the host's mount namespace, held so that its processes need not
+	// take it apart while they die: hosts would wait for each other in the kernel.
+	mounts *os.File
+	err    error // of the first step that went wrong
 }
 
 // ApplyBatch implements fault.Batcher: each phase is over on all hosts before
@@ -63,7 +67,7 @@ func (p *Plugin) ApplyBatch(ctx context.Context, items []fault.Item[Change], _, 
 	}
 	defer func() {
 		for _, c := range cuts {
-			c.closeDisks()
+			c.close()
 		}
 	}()
 	if len(cuts) > 0 && ctx.Err() == nil {
@@ -96,13 +100,14 @@ func begin(ctx context.Context, item fault.Item[Change], opened fabrics) (*cut, 
 	for _, f := range s.FileSystems {
 		disk, err := openDisk(s, f)
 		if err != nil {
-			c.closeDisks()
+			c.close()
 			return nil, err
 		}
 		if disk != nil {
 			c.disks = append(c.disks, disk)
 		}
 	}
+	c.mounts, _ = os.Open(fmt.Sprintf("/proc/%d/ns/mnt", s.PID1)) // without it the host dies a little later
 	return c, nil
 }
 
@@ -154,6 +159,7 @@ func (p *Plugin) run(ctx context.Context, cuts []*cut) {
 	each(cuts, func(c *cut) error { return cgroup.WaitEmpty(c.host.Cgroup, deadLimit) })
 	p.mark(ctx, Dead)
 	m.stop(ctx)
+	letGo(cuts)
 	each(cuts, (*cut).release)
 	p.mark(ctx, Released)
 }
@@ -208,17 +214,31 @@ func (c *cut) shutDown() error {
 
 func (c *cut) kill() error { return cgroup.Kill(c.host.Cgroup) }
 
-func (c *cut) closeDisks() {
+// close may be called again.
+func (c *cut) close() {
 	for _, disk := range c.disks {
 		_ = disk.Close()
 	}
-	c.disks = nil
+	if c.mounts != nil {
+		_ = c.mounts.Close()
+	}
+	c.disks, c.mounts = nil, nil
+}
+
+// letGo closes what is held of all hosts: the last one to close a mount
+// namespace unmounts all that is in it, one host beside the other.
+func letGo(cuts []*cut) {
+	var all sync.WaitGroup
+	for _, c := range cuts {
+		all.Go(c.close)
+	}
+	all.Wait()
 }
 
 // release waits until the disks are really let go of, then takes away cable and
 // control groups, so that the next power-on finds nothing of this one.
 func (c *cut) release() error {
-	c.closeDisks()
+	c.close()
 	var errs []error
 	for _, f := range c.host.FileSystems {
 		errs = append(errs, waitReleased(f))

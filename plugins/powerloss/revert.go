@@ -66,7 +66,7 @@ func finish(s power.Status) error {
 	if c.cable, err = f.cable(s); err != nil {
 		return err
 	}
-	defer c.closeDisks()
+	defer c.close()
 	var errs []error
 	for _, f := range s.FileSystems {
 		disk, err := openDisk(s, f)
