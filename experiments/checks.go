@@ -31,6 +31,7 @@ func (c *checks) run() {
 	c.hypothesis()
 	c.ledger()
 	c.stages()
+	c.stop()
 	c.runbook()
 	lines := c.expectations()
 	c.layouts(lines)

@@ -99,6 +99,13 @@ func TestOneErrorEach(t *testing.T) {
 		{"${first_zones}", "${first_zones", "${ is not closed"},
 		{"seed: 20221015", "seed: many", `"many" is a text`},
 		{"hosts: 4,", "hosts: 0,", "minimum"},
+		{`availability("port") < 0.5`, `availability("ports") < 0.5`, `x.yaml:48:26: no probe is named "ports"`},
+		{`availability("port") < 0.5`, `availability("ports") < 0.5`, `port`},
+		{`availability("port") < 0.5`, `availability("port")`, "a condition is true or false"},
+		{`availability("port") < 0.5`, `availabilty("port") < 0.5`, "undeclared reference to 'availabilty'"},
+		{`availability("port") < 0.5`, `outage("talk") > 1`, `no probe is named "talk"`},
+		{`availability("port") < 0.5`, `unacknowledged("talk") >`, "Syntax error"},
+		{"for: 30s", "for: T+30s", "is not a duration of wall time"},
 	} {
 		if !strings.Contains(string(src), c.old) {
 			t.Errorf("good.yaml has no %q", c.old)

@@ -36,6 +36,7 @@ type Experiment struct {
 	Stages     []Stage             `json:"stages" jsonschema:"minItems=1"`
 	Runbook    []RunbookStep       `json:"runbook,omitempty"`
 	Limits     Limits              `json:"limits,omitempty"`
+	Stop       []Stop              `json:"stop,omitempty"`
 	Expect     []Expectation       `json:"expect,omitempty"`
 	Compare    []Comparison        `json:"compare,omitempty"`
 	// LayoutOrder is the order of Layouts in the file.
@@ -176,6 +177,16 @@ type Limits struct {
 	Hosts int      `json:"hosts,omitempty" jsonschema:"minimum=1"` // at most so many at once
 	Share Ratio    `json:"share,omitempty"`                        // of all hosts
 	Sites []string `json:"sites,omitempty"`                        // only in these sites
+	// Missing is how many hosts may have no agent when the run starts: what
+	// would have happened to them is left out. Default 0: the run is refused.
+	Missing int `json:"missing,omitempty" jsonschema:"minimum=0"`
+}
+
+// Stop halts the run, and reverts everything, once its condition has been true
+// for so long. See package condition for the language.
+type Stop struct {
+	When string   `json:"when" jsonschema:"minLength=1,example=availability(\"text\") < 0.5"`
+	For  Duration `json:"for,omitempty"` // wall time; default: at once
 }
 
 // Expectation is judged on what happened between the first stage and the last

@@ -34,6 +34,27 @@ func (d *Document) Add(n *Node, remedy, format string, args ...any) {
 	d.add(n.Line, n.Column, remedy, message)
 }
 
+// AddInside is Add at a place inside the text of n, both counted from 1. A text
+// that does not stand in the file as it is (with variables, escapes or more than
+// one line) is pointed at as a whole.
+func (d *Document) AddInside(n *Node, line, column int, remedy, format string, args ...any) {
+	text, ok := n.Text()
+	if ok && line == 1 && n.Line >= 1 && n.Line <= len(d.lines) && n.Column >= 1 {
+		runes := []rune(d.lines[n.Line-1])
+		rest := string(runes[min(n.Column-1, len(runes)):])
+		quote := 0
+		if strings.HasPrefix(rest, `"`) || strings.HasPrefix(rest, "'") {
+			quote = 1
+		}
+		if strings.HasPrefix(rest[quote:], text) {
+			at := *n
+			at.Column += quote + column - 1
+			n = &at
+		}
+	}
+	d.Add(n, remedy, format, args...)
+}
+
 // AddKey is Add at the key of a mapping's entry.
 func (d *Document) AddKey(p Pair, remedy, format string, args ...any) {
 	d.add(p.Line, p.Column, remedy, fmt.Sprintf(format, args...))

@@ -11,7 +11,8 @@ type Rule struct {
 // Rules is the import table. The first pattern that matches a package counts.
 // Test files are read against it too, with the extras of TestMay.
 var Rules = []Rule{
-	{"experiments", []string{"experiments/strict"}, "the experiment file is read by tools that know nothing of agents"},
+	{"experiments", []string{"experiments/condition", "experiments/strict"}, "the experiment file is read by tools that know nothing of agents"},
+	{"experiments/condition", nil, "the language of stop conditions; agents never link it"},
 	{"experiments/strict", nil, "strict YAML with positions, for every file people write"},
 
 	{"injector", []string{"experiments", "experiments/strict", "injector/internal/*", "internal/lab", "internal/inventory", "internal/power", "internal/control", "internal/evidence", "internal/netns", "internal/cgroup", "internal/digest", "internal/proc", "internal/durable", "plugins", "plugins/fault"}, "commands tie packages together; it never sees the agent's packages"},
@@ -24,7 +25,7 @@ var Rules = []Rule{
 	{"injector/internal/clients", []string{"experiments", "injector/internal/ledger", "injector/internal/probe"}, "the clients process and the side that listens to it"},
 	{"injector/internal/broker", []string{"internal/control", "internal/durable", "internal/evidence"}, "the only importer of nats-server: agents stay small without it"},
 	{"injector/internal/preflight", []string{"internal/cgroup", "internal/lab"}, "tries out what this machine can do"},
-	{"injector/internal/runner", []string{"experiments", "injector/internal/*", "internal/control", "internal/digest", "internal/durable", "internal/evidence", "internal/inventory", "internal/lab", "internal/power", "internal/proc", "plugins", "plugins/fault"}, "drives one run from file to report"},
+	{"injector/internal/runner", []string{"experiments", "experiments/condition", "injector/internal/*", "internal/control", "internal/digest", "internal/durable", "internal/evidence", "internal/inventory", "internal/lab", "internal/power", "internal/proc", "plugins", "plugins/fault"}, "drives one run from file to report"},
 
 	{"docs/example", nil, "compares pages with code"},
 	{"docs/example/mtu", []string{"plugins/fault"}, "the example imports what any plugin may"},

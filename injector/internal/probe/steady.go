@@ -8,39 +8,20 @@ import (
 	"github.com/firedrill-io/firedrill/experiments"
 )
 
-// enough is the share of the requests due in a window that must have an answer
-// before the window can be judged.
-const enough = 0.8
-
 // Steady says whether a probe was within its tolerance during the last
 // tol.Over before now, and if not why, with the figures. Samples in late windows
 // are left out; with too few others left it is not steady. samples may be in any
 // order and may belong to one probe only; late is as Merge returns it.
 func Steady(samples []Sample, late []Window, every time.Duration, tol experiments.Tolerance, now int64) (bool, string) {
 	over := time.Duration(tol.Over)
-	from := now - int64(over)
-	var latencies []time.Duration
-	answered, lateOnes := 0, 0
-	for _, s := range samples {
-		switch {
-		case s.Due < from || s.Due >= now:
-		case s.Late(late):
-			lateOnes++
-		default:
-			answered++
-			if s.OK {
-				latencies = append(latencies, s.Latency)
-			}
-		}
+	l := LookBack(samples, late, every, over, now)
+	if !l.Known() {
+		return false, fmt.Sprintf("%d of %.0f requests of the last %s answered (%d sent late by this machine)", l.Answered, l.Due, over, l.Late)
 	}
-	if due := float64(over) / float64(every); float64(answered) < enough*due || answered == 0 {
-		return false, fmt.Sprintf("%d of %.0f requests of the last %s answered (%d sent late by this machine)", answered, due, over, lateOnes)
+	if a := l.Availability(); a < float64(tol.Availability) {
+		return false, fmt.Sprintf("availability %.2f%% over the last %s, at least %.2f%% wanted", 100*a, over, 100*float64(tol.Availability))
 	}
-	availability := float64(len(latencies)) / float64(answered)
-	if availability < float64(tol.Availability) {
-		return false, fmt.Sprintf("availability %.2f%% over the last %s, at least %.2f%% wanted", 100*availability, over, 100*float64(tol.Availability))
-	}
-	if p99 := Quantile(latencies, 0.99); tol.P99 > 0 && p99 > time.Duration(tol.P99) {
+	if p99 := l.P99(); tol.P99 > 0 && p99 > time.Duration(tol.P99) {
 		return false, fmt.Sprintf("p99 %s over the last %s, at most %s wanted", p99.Round(time.Millisecond), over, time.Duration(tol.P99))
 	}
 	return true, ""
