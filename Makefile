@@ -9,7 +9,7 @@ SUPERAPP   := experiments/datacenter-fire/superapp
 FIRE       := experiments/datacenter-fire
 export CGO_ENABLED ?= 0
 
-.PHONY: help setup build demo test race lint bench generate clean
+.PHONY: help setup build demo test race lint bench crash-matrix soak generate clean
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -42,14 +42,26 @@ lint: ## formatting, vet, linters
 	@cd $(SUPERAPP) && go run $(GOLANGCI) run --config $(CURDIR)/.golangci.yml ./...
 
 bench: setup build ## figures beside what one would do by hand; writes docs/results/bench.md
-	@go build -o bin/benchpage ./internal/benchpage
-	@mkdir -p docs/results; set -o pipefail; { \
+	@go build -o bin/ ./internal/resultpage
+	@set -o pipefail; { \
 	go test -run '^$$' -bench . -benchtime 300x ./plugins/fault && \
 	go test -run '^$$' -bench . -benchtime 10x ./plugins/partition && \
 	go test -run '^$$' -bench . -benchtime 20x ./plugins/powerloss && \
 	go test -run '^$$' -bench . -benchtime 30x ./hostagent && \
 	go test -run '^$$' -bench . -benchtime 3x ./internal/lab; \
-	} | bin/benchpage -commit $(VERSION) -o docs/results/bench.md
+	} | bin/resultpage -commit $(VERSION) -o docs/results/bench.md bench
+
+CRASHES := EachStep|BesideLiveAgent|Killed|Stopped|Interrupt|Deaths
+crash-matrix: setup build ## kill everything at every step; writes docs/results/crash-matrix.md
+	@go build -o bin/ ./internal/resultpage
+	@set -o pipefail; go test -json -count 1 -p 1 -run '$(CRASHES)' ./hostagent ./internal/e2e \
+	| bin/resultpage -commit $(VERSION) -o docs/results/crash-matrix.md crash-matrix
+
+ROUNDS ?= 40
+soak: setup build ## ROUNDS=n whole runs, each looked over for what it left; writes docs/results/soak.md
+	@go build -o bin/ ./internal/resultpage
+	@set -o pipefail; go test -json -tags soak -timeout 0 -run '^TestSoak$$' ./internal/e2e -rounds $(ROUNDS) \
+	| bin/resultpage -commit $(VERSION) -o docs/results/soak.md soak
 
 KINDS       = $(filter-out fault faulttest internal,$(notdir $(patsubst %/,%,$(wildcard plugins/*/))))
 generate: build ## everything that is generated and committed

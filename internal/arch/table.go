@@ -24,6 +24,7 @@ var Rules = []Rule{
 	{"injector/internal/ledger", []string{"experiments", "injector/internal/probe"}, "runs inside the clients host"},
 	{"injector/internal/clients", []string{"experiments", "injector/internal/ledger", "injector/internal/probe"}, "the clients process and the side that listens to it"},
 	{"injector/internal/broker", []string{"internal/control", "internal/durable", "internal/evidence"}, "the only importer of nats-server: agents stay small without it"},
+	{"injector/internal/live", []string{"experiments", "injector/internal/ledger", "injector/internal/plan", "injector/internal/probe", "injector/internal/report", "internal/evidence", "internal/inventory"}, "draws what the runner tells it; neither imports the other"},
 	{"injector/internal/preflight", []string{"internal/cgroup", "internal/lab"}, "tries out what this machine can do"},
 	{"injector/internal/runner", []string{"experiments", "experiments/condition", "injector/internal/*", "internal/control", "internal/digest", "internal/durable", "internal/evidence", "internal/inventory", "internal/lab", "internal/power", "internal/proc", "plugins", "plugins/fault"}, "drives one run from file to report"},
 
@@ -37,7 +38,6 @@ var Rules = []Rule{
 	{"hostagent/internal/mock", []string{"plugins/fault"}, "a fault that misbehaves on order, for tests of the agent"},
 
 	{"internal/arch", nil, "reads the others as text"},
-	{"internal/benchpage", nil, "turns the output of benchmarks into a page"},
 	{"internal/cgroup", nil, "plugins import it"},
 	{"internal/control", []string{"internal/durable", "internal/evidence", "internal/failpoint", "plugins/fault"}, "messages, signing and carriage"},
 	{"internal/digest", []string{"plugins/fault"}, "reads the host, changes nothing"},
@@ -55,10 +55,12 @@ var Rules = []Rule{
 	{"internal/pluginhost", []string{"internal/cgroup", "internal/proc", "plugins/fault"}, "starts plugin processes through go-plugin"},
 	{"internal/power", nil, "plugins import it"},
 	{"internal/proc", nil, "the only starter of processes"},
+	{"internal/resultpage", nil, "turns the output of go test into pages"},
 
 	{"plugins", []string{"plugins/fault"}, "embeds the descriptions and nothing else"},
 	{"plugins/fault", []string{"plugins/internal/faultpb"}, "the contract; protobuf stops here"},
 	{"plugins/faulttest", []string{"internal/cgroup", "internal/digest", "internal/digest/digesttest", "internal/need", "internal/inventory", "internal/lab", "internal/netns", "internal/pluginhost", "internal/proc", "plugins/fault"}, "runs plugins as real processes in a lab host"},
+	{"plugins/internal/group", []string{"internal/cgroup", "plugins/fault"}, "one setting of a control group, for the faults that change one"},
 	{"plugins/internal/*", nil, "shared by plugins"},
 	{"plugins/*", []string{"plugins/fault", "plugins/internal/*", "internal/netns", "internal/cgroup", "internal/power"}, "one folder, one fault"},
 }

@@ -29,16 +29,16 @@ type drill struct {
 // start runs the drill up to the moment its fault is seen to act.
 func start(t *testing.T) *drill {
 	t.Helper()
+	return startIn(t, func(dir string) error { return os.CopyFS(dir, os.DirFS("testdata/drill")) })
+}
+
+// startIn is start for the experiment that fill puts into a folder.
+func startIn(t *testing.T, fill func(dir string) error) *drill {
+	t.Helper()
 	need.Check(t, need.Root)
 	d := &drill{t: t, dir: t.TempDir(), lines: make(chan string, 1000)}
-	for _, f := range []string{"experiment.yaml", "lab.yaml"} {
-		b, err := os.ReadFile(filepath.Join("testdata/drill", f))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(d.dir, f), b, 0o644); err != nil {
-			t.Fatal(err)
-		}
+	if err := fill(d.dir); err != nil {
+		t.Fatal(err)
 	}
 	d.cmd = exec.Command(filepath.Join(bin, "injector"), "run", ".", "--lab")
 	d.cmd.Dir = d.dir

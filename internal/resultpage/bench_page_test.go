@@ -24,7 +24,7 @@ func TestPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	page := render(about{Commit: "c1", Command: "make bench", Cores: 2, CPU: r.cpu}, sections, r)
+	page := render(about{Commit: "c1", Cores: 2, CPU: r.cpu}, sections, r)
 	for _, want := range []string{
 		"some processor",
 		"| apply, 1,000 peers | 3.30 ms | `nft -f`: 15.0 ms | 0.22 | faster than nft | yes |",

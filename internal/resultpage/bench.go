@@ -1,20 +1,33 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 )
 
 const notRun = "not run"
 
+// bench reads benchmarks from in and returns the page.
+func bench(in io.Reader, a *about) (string, error) {
+	r, err := parse(in)
+	if err != nil {
+		return "", err
+	}
+	if len(r.figures) == 0 {
+		return "", errors.New("read benchmarks: none on standard input; the page is left as it is")
+	}
+	a.CPU, a.LoadAfter = r.cpu, loadavg()
+	return render(*a, sections, r), nil
+}
+
 // render returns the page, in Markdown.
 func render(a about, sections []section, r results) string {
 	var s strings.Builder
-	fmt.Fprintf(&s, "# Benchmarks\n\nWritten by `%s`: every figure of ours stands beside what one would do by hand, measured in the same run. ", a.Command)
-	s.WriteString("The ratio is ours divided by by hand: below 1 is less than by hand.\n\n")
-	fmt.Fprintf(&s, "* Commit: %s\n* Machine: %d cores, %s, %s\n* Load average over a minute: %s before, %s after\n",
-		a.Commit, a.Cores, a.CPU, a.Kernel, a.LoadBefore, a.LoadAfter)
+	s.WriteString("# Benchmarks\n\nWritten by `make bench`: every figure of ours stands beside what one would do by hand, measured in the same run. ")
+	s.WriteString("The ratio is ours divided by by hand: below 1 is less than by hand.\n\n" + a.String())
 	missed := []string{}
 	for _, sec := range sections {
 		fmt.Fprintf(&s, "\n## %s\n\n", sec.title)
@@ -56,7 +69,7 @@ func (l row) cells(r results) cells {
 			c.hand = notRun
 		} else {
 			ratio = ours / hand
-			c.hand, c.ratio = l.handIs+": "+show(hand, l.unit), fmt.Sprintf("%.2f", ratio)
+			c.hand, c.ratio = l.handIs+": "+show(hand, l.unit), strconv.FormatFloat(ratio, 'g', 2, 64)
 		}
 	}
 	switch {
