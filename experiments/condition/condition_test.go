@@ -1,6 +1,7 @@
 package condition
 
 import (
+	"errors"
 	"strings"
 	"testing"
 )
@@ -70,8 +71,8 @@ func TestProblems(t *testing.T) {
 		{`1 < 2`, 1, "never changes"},
 	} {
 		_, err := New(c.text, names, nil)
-		problems, ok := err.(Problems)
-		if !ok || len(problems) == 0 {
+		var problems Problems
+		if !errors.As(err, &problems) || len(problems) == 0 {
 			t.Errorf("%s: %v, want a problem", c.text, err)
 			continue
 		}

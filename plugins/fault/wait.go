@@ -143,7 +143,7 @@ func breathe() {
 func hold(ts *unix.Timespec, at BootTime) (woke BootTime, errno unix.Errno) {
 	for {
 		var now unix.Timespec
-		unix.RawSyscall(unix.SYS_CLOCK_GETTIME, unix.CLOCK_BOOTTIME, uintptr(unsafe.Pointer(&now)), 0)
+		_, _, _ = unix.RawSyscall(unix.SYS_CLOCK_GETTIME, unix.CLOCK_BOOTTIME, uintptr(unsafe.Pointer(&now)), 0)
 		if woke = BootTime(now.Sec*int64(time.Second) + now.Nsec); woke >= at {
 			return woke, 0
 		}
