@@ -13,7 +13,7 @@ import (
 
 func newRunCommand() *cobra.Command {
 	o := runner.Options{Version: version}
-	var verbose bool
+	var verbose, plain bool
 	cmd := &cobra.Command{
 		Use:   "run FILE|FOLDER",
 		Short: "Run an experiment, revert it, and report what was lost",
@@ -26,7 +26,13 @@ func newRunCommand() *cobra.Command {
 			o.Path, o.Out = args[0], cmd.OutOrStdout()
 			o.Logger = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: level}))
 			o.Command = "injector " + strings.Join(os.Args[1:], " ")
-			return run(cmd, o)
+			ctx := cmd.Context()
+			if !verbose && !plain {
+				watched, release := watch(cmd, &o)
+				defer release()
+				ctx = watched
+			}
+			return run(ctx, cmd, o)
 		},
 	}
 	beside := "."
@@ -45,6 +51,7 @@ func newRunCommand() *cobra.Command {
 	f.StringVar(&o.Keys, "keys", "", "folder with command.key and, if the broker asks for it, injector.nk (needed with --nats)")
 	f.StringVar(&o.Inventory, "inventory", "", "inventory of the real hosts, instead of a layout's lab file")
 	cmd.MarkFlagsMutuallyExclusive("lab", "nats") // a lab's agents have their own management network
+	f.BoolVar(&plain, "plain", false, "plain lines, also on a terminal (without one, with TERM=dumb and with --verbose always)")
 	f.BoolVarP(&verbose, "verbose", "v", false, "log what the injector itself does")
 	return cmd
 }

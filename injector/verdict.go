@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -10,8 +11,8 @@ import (
 	"github.com/firedrill-io/firedrill/injector/internal/runner"
 )
 
-func run(cmd *cobra.Command, o runner.Options) error {
-	result, err := runner.Run(cmd.Context(), o)
+func run(ctx context.Context, cmd *cobra.Command, o runner.Options) error {
+	result, err := runner.Run(ctx, o)
 	var invalid *runner.InvalidError
 	switch {
 	case errors.As(err, &invalid):

@@ -35,6 +35,7 @@ func (d *drive) ending(ctx context.Context, e ending) {
 	}
 	d.announceEnd(items)
 	d.revert(ctx, items)
+	d.booted(ctx, items)
 }
 
 // announceEnd logs every host whose power comes back, and one line for people.

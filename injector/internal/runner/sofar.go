@@ -51,7 +51,9 @@ func (r *layoutRun) soFar() report.Layout {
 	in.Steps = slices.DeleteFunc(r.drive.replayed(), func(s report.Step) bool { return !s.OK && s.Output == "" })
 	out := judge.Layout(in)
 	ours := func(name string) bool {
-		return slices.ContainsFunc(out.Probes, func(p report.Probe) bool { return name == p.Name+".own" || name == p.Name+".gated" || name == p.Name+".availability" })
+		return slices.ContainsFunc(out.Probes, func(p report.Probe) bool {
+			return name == p.Name+".own" || name == p.Name+".gated" || name == p.Name+".availability"
+		})
 	}
 	out.Expect = slices.DeleteFunc(out.Expect, func(j report.Judged) bool { return !ours(j.Name) })
 	out.Failed = slices.DeleteFunc(out.Failed, func(name string) bool { return !ours(name) })
