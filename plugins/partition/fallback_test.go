@@ -2,6 +2,7 @@ package partition
 
 import (
 	"errors"
+	"net"
 	"testing"
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
@@ -20,5 +21,26 @@ func TestFallbackNeverCutsTheControlConnection(t *testing.T) {
 		if got := errors.As(err, &r) && r.Field == "to"; got != refused || !refused && err != nil {
 			t.Errorf("%s: %v", to, err)
 		}
+	}
+}
+
+// Nor a session of somebody who is logged in.
+func TestFallbackNeverCutsASession(t *testing.T) {
+	w := newWire(t)
+	var l net.Listener
+	must(t, w.a.Do(func() (err error) { l, err = net.Listen("tcp", addrA+":22"); return err }))
+	defer l.Close()
+	p := New()
+	p.noBPF = true
+	if _, err := p.Prepare(t.Context(), w.target, Params{To: []string{addrB}}); err != nil {
+		t.Errorf("nobody is logged in: %v", err)
+	}
+	var c net.Conn
+	must(t, w.b.Do(func() (err error) { c, err = net.Dial("tcp", addrA+":22"); return err }))
+	defer c.Close()
+	_, err := p.Prepare(t.Context(), w.target, Params{To: []string{everybody}})
+	var r *fault.RefusedError
+	if !errors.As(err, &r) || r.Field != "to" {
+		t.Errorf("somebody is logged in: %v", err)
 	}
 }

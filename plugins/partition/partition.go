@@ -103,7 +103,7 @@ func (p *Partition) Prepare(_ context.Context, t fault.Target, params Params) (C
 	c := Change{Owner: newOwner(), NetNS: ns.Inode(), Rule: rule, Exempt: t.Exempt, Way: WayBPF}
 	first, err := p.tryBPF(rule)
 	if reason := missing(err); err != nil && reason != "" {
-		return p.prepareRoutes(h, c, params, reason)
+		return p.prepareRoutes(ns, h, c, params, reason)
 	}
 	if err != nil {
 		return Change{}, err

@@ -21,9 +21,9 @@ const (
 )
 
 // routesLack is what the report says of the fallback.
-const routesLack = "by blackhole routes, for lack of BPF: only outgoing packets are cut, programs get an error at once instead of silence, the kernel keeps no lease and no counters, sshd is not spared"
+const routesLack = "by blackhole routes, for lack of BPF: only outgoing packets are cut, programs get an error at once instead of silence, the kernel keeps no lease and no counters, new logins through sshd from these peers fail"
 
-func (p *Partition) prepareRoutes(h *netlink.Handle, c Change, params Params, reason string) (Change, error) {
+func (p *Partition) prepareRoutes(ns *netns.NS, h *netlink.Handle, c Change, params Params, reason string) (Change, error) {
 	const only = "%s is set, and without BPF only whole addresses can be cut off, for outgoing packets: %s"
 	switch {
 	case len(params.Ports) > 0:
@@ -36,8 +36,15 @@ func (p *Partition) prepareRoutes(h *netlink.Handle, c Change, params Params, re
 		return c, fault.Refuse("from", only, "from", reason)
 	case len(params.Devices) > 0:
 		return c, fault.Refuse("devices", only, "devices", reason)
-	case len(c.Exempt) > 0 && covers(c.Rule.To, c.Exempt):
+	case covers(c.Rule.To, c.Exempt):
 		return c, fault.Refuse("to", "the control connection goes to one of these peers, and without BPF it can't be exempted: %s", reason)
+	}
+	operators, err := sessions(ns)
+	if err != nil {
+		return c, err
+	}
+	if covers(c.Rule.To, operators) {
+		return c, fault.Refuse("to", "somebody is logged in through sshd from one of these peers, and without BPF the session can't be exempted: %s", reason)
 	}
 	c.Way, c.Table = WayRoutes, tableBase|int(c.Owner&0xffff)
 	routes, err := routesOf(h, c.Table)
@@ -45,6 +52,29 @@ func (p *Partition) prepareRoutes(h *netlink.Handle, c Change, params Params, re
 		err = fmt.Errorf("routing table %d is in use: %w", c.Table, fault.ErrChanged)
 	}
 	return c, err
+}
+
+// sshd is the port of the operator's way in.
+const sshd = 22
+
+// sessions are the peers that are connected to sshd here.
+func sessions(ns *netns.NS) (peers []netip.AddrPort, err error) {
+	err = ns.Do(func() error {
+		for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
+			sockets, err := netlink.SocketDiagTCP(family)
+			if err != nil {
+				return fmt.Errorf("list TCP connections: %w", err)
+			}
+			for _, s := range sockets {
+				addr, ok := netip.AddrFromSlice(s.ID.Destination)
+				if ok && s.ID.SourcePort == sshd && s.ID.DestinationPort != 0 {
+					peers = append(peers, netip.AddrPortFrom(addr.Unmap(), s.ID.DestinationPort))
+				}
+			}
+		}
+		return nil
+	})
+	return peers, err
 }
 
 func covers(list []netip.Prefix, peers []netip.AddrPort) bool {

@@ -297,7 +297,7 @@ func (t *table) peersSeen(slot uint32) (seen int, err error) {
 
 // exemptions are sshd here and the peers of the control connection.
 func exemptions(control []netip.AddrPort) []bpf.CutExemption {
-	out := []bpf.CutExemption{{Port: 22, Local: 1, Protocol: unix.IPPROTO_TCP}}
+	out := []bpf.CutExemption{{Port: sshd, Local: 1, Protocol: unix.IPPROTO_TCP}}
 	for _, ap := range control {
 		e := bpf.CutExemption{Port: ap.Port(), Protocol: unix.IPPROTO_TCP}
 		e.Addr.B = ap.Addr().As16()
