@@ -32,6 +32,9 @@ func Layout(in Input) report.Layout {
 	l.describe()
 	if in.Outcome == report.RefusedRun {
 		l.out.Predicted = report.Predicted{Verdict: report.Verdict(in.Predict.Verdict), Failed: append([]string{}, in.Predict.Fails...), Reason: in.Predict.Reason}
+		if in.Reason != "" {
+			l.out.Reasons = []string{in.Reason}
+		}
 		return l.out // nothing was done, so there is nothing to judge
 	}
 	for _, h := range in.Experiment.Hypothesis {
@@ -116,11 +119,18 @@ func (l *layout) verdict() {
 
 // doubts collects why the layout cannot be judged.
 func (l *layout) doubts() {
+	cut := l.in.Outcome != report.Completed && l.in.Outcome != ""
+	switch {
+	case cut && l.in.Reason != "":
+		l.doubt("%s", l.in.Reason)
+	case cut:
+		l.doubt("the run was %s before its end", l.in.Outcome)
+	}
 	for _, d := range l.in.Doubts {
 		l.doubt("%s", d)
 	}
-	if l.in.Outcome != report.Completed && l.in.Outcome != "" {
-		l.doubt("the run was %s before its end", l.in.Outcome)
+	if cut {
+		return // steps and faults that never got their turn say nothing more
 	}
 	if len(l.in.Experiment.Hypothesis) > 0 && l.in.Outcome == report.Completed && l.end < l.reverted {
 		l.doubt("the clients fell silent %.1f s after T+0, before the last revert at %.1f s", l.end.Seconds(), l.reverted.Seconds())

@@ -39,6 +39,7 @@ type Input struct {
 	Findings []string
 	Doubts   []string // why the run is inconclusive whatever was measured, e.g. an agent that died
 	Outcome  report.Outcome
+	Reason   string // why the run did not go to its end
 }
 
 // GateKind is what an outage may have had to wait for.

@@ -96,6 +96,7 @@ func (r *layoutRun) revertAll(ctx context.Context) {
 	if r.outcome == report.Completed && len(live) == 0 {
 		return
 	}
+	defer func() { r.halted = time.Since(r.drive.t0) }()
 	ctx, cancel := context.WithTimeout(ctx, haltLimit)
 	defer cancel()
 	failed := r.drive.haltAll(ctx, r.fleet.names)

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/firedrill-io/firedrill/injector/internal/report"
 	"github.com/firedrill-io/firedrill/internal/control"
 	"github.com/firedrill-io/firedrill/internal/digest"
 	"github.com/firedrill-io/firedrill/internal/evidence"
@@ -39,7 +40,13 @@ func (r *layoutRun) digests(ctx context.Context) map[string]hostDigest {
 // compareDigests waits until all hosts look as they did before the first stage,
 // and files what does not: as residue in the lab, where nobody else changes
 // anything; elsewhere as residue what carries our mark and as foreign the rest.
+//
+// A lab whose run was interrupted, failed or refused is taken down at once.
 func (r *layoutRun) compareDigests(ctx context.Context) {
+	ended := r.outcome == report.Completed || r.outcome == report.Halted
+	if len(r.before) == 0 || !r.drive.hasChanged() || (r.o.Lab && !ended) {
+		return
+	}
 	deadline := time.Now().Add(digestLimit)
 	diff := r.diffDigests(ctx)
 	for len(diff) > 0 && time.Now().Before(deadline) && sleep(ctx, 500*time.Millisecond) {

@@ -32,6 +32,8 @@ type layoutRun struct {
 	id  string // of the run
 	dir string // of this layout, below the run's
 	rec *recorder
+	// halt ends the whole run with a *stopError as its cause.
+	halt context.CancelCauseFunc
 
 	ground    ground
 	caller    *control.Caller
@@ -42,6 +44,7 @@ type layoutRun struct {
 	before    map[string]hostDigest
 
 	t0Boot  int64
+	halted  time.Duration // from T0, when everything was reverted after a halt
 	outcome report.Outcome
 	reason  string
 	doubts  []string
@@ -63,6 +66,7 @@ func (r *layoutRun) run(ctx context.Context) report.Layout {
 	}
 	r.settleOutcome(ctx, err)
 	r.revertAll(context.WithoutCancel(ctx))
+	r.compareDigests(context.WithoutCancel(ctx))
 	r.lower(context.WithoutCancel(ctx))
 	out := r.result()
 	r.o.Observer.Judged(out)
@@ -120,7 +124,11 @@ func (r *layoutRun) rehearse(ctx context.Context) error {
 	r.t0Boot = bootTime() + int64(time.Until(r.drive.t0))
 	r.rec.incident(r.drive.t0, r.t0Boot)
 	stop := r.judging(ctx)
-	err := r.drive.run(ctx)
+	unwatch, err := r.watchStops(ctx, r.halt)
+	if err == nil {
+		err = r.drive.run(ctx)
+	}
+	unwatch()
 	stop()
 	if err != nil {
 		return err
@@ -189,7 +197,6 @@ func (r *layoutRun) steadyAfter(ctx context.Context) error {
 		r.rec.say(evidence.HypothesisBroke, "not steady again: %s", unsteady(state))
 	}
 	r.audit(ctx)
-	r.compareDigests(ctx)
 	r.doubts = append(r.doubts, r.fleet.doubts(ctx)...)
 	return nil
 }
@@ -200,8 +207,11 @@ func (r *layoutRun) settleOutcome(ctx context.Context, err error) {
 	switch {
 	case err == nil:
 		return
+	case errors.As(context.Cause(ctx), &stop):
+		r.outcome, r.reason = stop.outcome, stop.reason
+		r.rec.say(evidence.Halted, "%s: reverting everything", stop.reason)
 	case ctx.Err() != nil:
-		r.outcome, r.reason = report.Interrupted, "interrupted"
+		r.outcome, r.reason = report.Interrupted, "interrupted before its end"
 		r.rec.say(evidence.Halted, "interrupted: reverting everything")
 	case errors.As(err, &stop):
 		r.outcome, r.reason = stop.outcome, stop.reason

@@ -17,13 +17,16 @@ func (r *layoutRun) result() report.Layout {
 	in := judge.Input{
 		Plan: r.plan, Experiment: r.exp, Inventory: r.inv, Predict: r.predict, T0: r.t0Boot,
 		Audits: r.audits, After: r.after, Residue: r.residue, Foreign: r.foreign,
-		Findings: findings(r.dir), Doubts: r.doubts, Outcome: r.outcome,
+		Findings: findings(r.dir), Doubts: r.doubts, Outcome: r.outcome, Reason: r.reason,
 	}
 	if r.collector != nil && r.t0Boot != 0 {
 		in.Samples, in.Late = r.collector.Samples(), r.collector.Late()
 	}
 	for _, i := range r.plan.Injections {
 		in.Reverted = max(in.Reverted, i.End)
+	}
+	if r.halted > 0 {
+		in.Reverted = min(in.Reverted, r.halted)
 	}
 	if r.drive != nil {
 		in.Doubts = append(in.Doubts, r.drive.doubts...)
@@ -32,9 +35,6 @@ func (r *layoutRun) result() report.Layout {
 	slices.Sort(in.Doubts)
 	in.Doubts = slices.Compact(in.Doubts)
 	out := judge.Layout(in)
-	if r.reason != "" {
-		out.Reasons = append([]string{r.reason}, out.Reasons...)
-	}
 	if r.outcome == report.RefusedRun || r.outcome == report.FailedRun {
 		out.Verdict, out.Predicted.Match = "", false
 	}

@@ -20,7 +20,8 @@ import (
 
 // Run carries out a run: all its layouts in turn, in one folder. It returns the
 // report whenever there is one; an *InvalidError says that a file is wrong and
-// nothing was begun. When ctx ends, everything is reverted first.
+// nothing was begun. When ctx ends, everything is reverted first; a cause made by
+// HaltedBy makes that a halt.
 func Run(ctx context.Context, o Options) (*report.Run, error) {
 	id := time.Now().UTC().Format("20060102-150405-") + randomTail()
 	run := &report.Run{ID: id, Command: o.Command, Started: time.Now(), Outcome: report.Completed, HostState: report.Clean,
@@ -58,10 +59,12 @@ func runLayouts(ctx context.Context, run *report.Run, l *loaded, rec *recorder, 
 		digests = append(digests, one.plan.Digest())
 	}
 	run.PlanDigest = fmt.Sprintf("%x", sha256.Sum256([]byte(strings.Join(digests, "\n"))))
+	ctx, halt := context.WithCancelCause(ctx)
+	defer halt(nil)
 	rec.say(evidence.RunStarted, "run %s: %s, seed %d, plan %.12s", run.ID, l.exp.Name, run.Seed, run.PlanDigest)
 	for _, one := range l.layouts {
 		dir := filepath.Join(o.Dir, run.ID, ".layout-"+one.folder())
-		r := &layoutRun{layout: one, o: o, id: run.ID, dir: dir, rec: rec}
+		r := &layoutRun{layout: one, o: o, id: run.ID, dir: dir, rec: rec, halt: halt}
 		run.Layouts = append(run.Layouts, r.run(ctx))
 		if err := r.moveLogs(filepath.Join(o.Dir, run.ID)); err != nil {
 			o.Logger.Warn("move logs", "error", err)
