@@ -69,7 +69,6 @@ func follow(in io.Reader, out io.Writer) (ended []outcome, failed int, err error
 			output[key] += e.Output
 		case "pass", "fail", "skip":
 			if e.Action == "fail" {
-				failed++
 				fmt.Fprint(out, output[key])
 			}
 			delete(output, key)
@@ -80,7 +79,10 @@ func follow(in io.Reader, out io.Writer) (ended []outcome, failed int, err error
 			case e.Test == "": // every test passed, and yet it failed: the machine is not as it was
 				o.test = "The machine before and after " + e.Package
 			}
-			bad[e.Package] = bad[e.Package] || e.Action == "fail"
+			if e.Action == "fail" {
+				failed++
+				bad[e.Package] = true
+			}
 			o.part = strings.ReplaceAll(o.part, "_", " ")
 			ended = append(ended, o)
 			fmt.Fprintf(out, "%-4s %s %s (%.1f s)\n", e.Action, o.test, o.part, e.Elapsed)

@@ -41,7 +41,7 @@ var testPages = map[string]testPage{
 			"*pass* means: the exit code and the report are what this end calls for, and nothing of the lab is left on the machine after the round. " +
 			"After the last round the whole machine is compared with what it was before the first.",
 		part: "Round, and how it ended",
-		what: map[string]string{"TestSoak": ""},
+		what: map[string]string{"TestSoak": "Lab up, whole run, lab gone"},
 	},
 }
 

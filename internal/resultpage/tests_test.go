@@ -22,7 +22,7 @@ func TestFailedRound(t *testing.T) {
 	if err == nil {
 		t.Error("no error")
 	}
-	for _, want := range []string{"|  | 001 whole run | pass | 20.1 |", "|  | 002 agent killed | **fail** | 10.0 |", "* 1 of 2 passed"} {
+	for _, want := range []string{"| Lab up, whole run, lab gone | 001 whole run | pass | 20.1 |", "| Lab up, whole run, lab gone | 002 agent killed | **fail** | 10.0 |", "* 1 of 2 passed"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q:\n%s", want, page)
 		}
