@@ -2,7 +2,9 @@ package main
 
 import (
 	"github.com/firedrill-io/firedrill/hostagent/internal/guardian"
+	"github.com/firedrill-io/firedrill/plugins/cpu"
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/memory"
 	"github.com/firedrill-io/firedrill/plugins/partition"
 	"github.com/firedrill-io/firedrill/plugins/powerloss"
 )
@@ -10,6 +12,8 @@ import (
 // builtin lists the plugins that are part of this binary.
 func builtin() guardian.Drivers {
 	drivers := guardian.Drivers{
+		cpu.Kind:       fault.NewDriver(cpu.Plugin{}),
+		memory.Kind:    fault.NewDriver(memory.Plugin{}),
 		"partition":    fault.NewDriver(partition.New()),
 		powerloss.Kind: fault.NewDriver(&powerloss.Plugin{}),
 	}

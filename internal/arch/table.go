@@ -61,13 +61,14 @@ var Rules = []Rule{
 	{"plugins/fault", []string{"plugins/internal/faultpb"}, "the contract; protobuf stops here"},
 	{"plugins/faulttest", []string{"internal/cgroup", "internal/digest", "internal/digest/digesttest", "internal/need", "internal/inventory", "internal/lab", "internal/netns", "internal/pluginhost", "internal/proc", "plugins/fault"}, "runs plugins as real processes in a lab host"},
 	{"plugins/internal/group", []string{"internal/cgroup", "plugins/fault"}, "one setting of a control group, for the faults that change one"},
+	{"plugins/internal/grouptest", []string{"internal/cgroup", "internal/need", "internal/proc", "plugins/faulttest"}, "groups and programs for the tests of such faults"},
 	{"plugins/internal/*", nil, "shared by plugins"},
 	{"plugins/*", []string{"plugins/fault", "plugins/internal/*", "internal/netns", "internal/cgroup", "internal/power"}, "one folder, one fault"},
 }
 
 // TestMay is what any test file may import besides: the lab is the test bench
 // of everything that touches a kernel.
-var TestMay = []string{"internal/lab", "internal/need", "internal/digest", "internal/digest/digesttest", "internal/netns", "internal/inventory", "internal/power", "internal/proc", "plugins/fault", "plugins/faulttest", "injector/internal/broker", "experiments", "internal/control", "plugins"}
+var TestMay = []string{"internal/lab", "internal/need", "internal/digest", "internal/digest/digesttest", "internal/netns", "internal/inventory", "internal/power", "internal/proc", "plugins/fault", "plugins/faulttest", "injector/internal/broker", "experiments", "internal/control", "plugins", "plugins/internal/grouptest"}
 
 // Forbidden are imports from outside that only the named packages may have.
 var Forbidden = []Rule{
@@ -84,8 +85,9 @@ var Starters = map[string]string{
 	"hostagent":                   "the guardian",
 	"hostagent/internal/agent":    "the guardian",
 	"hostagent/internal/guardian": "none: it kills by pidfd",
-	"injector":                    "mkfs probe of preflight",
+	"injector":                    "mkfs probe of preflight, the terminal's keeper",
 	"injector/internal/runner":    "the path of its own executable",
 	"internal/digest/digesttest":  "none: it reads start times",
 	"plugins/faulttest":           "plugins under test",
+	"plugins/internal/grouptest":  "programs that tests limit",
 }

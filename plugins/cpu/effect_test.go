@@ -1,0 +1,156 @@
+package cpu
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/firedrill-io/firedrill/internal/cgroup"
+	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
+)
+
+// within is how many points of one CPU a program may be off what was asked.
+const within = 1
+
+// The group is found tuned: another quota, another period, and so much weight
+// that a busy machine still gives it what the quota allows.
+var tuned = [][2]string{{periodFile, "50000"}, {quotaFile, "85000"}, {"cpu.shares", "262144"}}
+
+// A program that wants a whole CPU gets 20% of it, and what was found is there
+// again afterwards, byte by byte.
+func TestQuotaIsAccurate(t *testing.T) {
+	dir, path := grouptest.New(t, "cpu", tuned...)
+	c := prepare(t, Params{Quota: "20%", Group: path})
+	spinner := grouptest.Spin(t, dir, grouptest.Also(t, "cpuacct", path))
+	if err := (Plugin{}).Apply(t.Context(), fault.Target{}, c, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	used, idle := measure(t, spinner.PID)
+	o := observe(t, c)
+	if err := (Plugin{}).Revert(t.Context(), fault.Target{}, c); err != nil {
+		t.Error(err)
+	}
+	t.Logf("asked 20%%, got %.2f%%; %s", used, o.Detail)
+	if used > 20+within {
+		t.Errorf("used %.2f%% of a CPU, asked was 20%%", used)
+	}
+	switch {
+	case used >= 20-within:
+	case idle < 5:
+		t.Logf("the machine was idle for %.1f%% only: a quota is a ceiling, the lower bound says nothing", idle)
+	default:
+		t.Errorf("used %.2f%% of a CPU, asked was 20%%, and the machine was idle for %.1f%%", used, idle)
+	}
+	if o.State != fault.Present || o.Dose != fault.Exercised {
+		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
+	}
+	if m := o.Achieved[len(o.Achieved)-1]; m.Name != "cpu used" || m.Value > 20+2*within {
+		t.Errorf("the plugin's own meter says %+v", o.Achieved)
+	}
+	for _, f := range tuned {
+		if got := grouptest.Text(t, dir, f[0]); got != f[1] {
+			t.Errorf("%s was found as %q and left as %q", f[0], f[1], got)
+		}
+	}
+}
+
+// The twin: without the fault the same program gets more than the same check allows.
+func TestWithoutQuotaTheProgramGetsMore(t *testing.T) {
+	dir, path := grouptest.New(t, "cpu", tuned...)
+	c := prepare(t, Params{Quota: "20%", Group: path})
+	spinner := grouptest.Spin(t, dir)
+	if used, _ := measure(t, spinner.PID); used <= 20+within {
+		t.Errorf("used %.2f%% of a CPU without any fault", used)
+	}
+	if o := observe(t, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
+		t.Errorf("observed %s, %s without any fault", o.State, o.Dose)
+	}
+}
+
+// Nobody wants CPU: the quota is in force and nothing shows that it acts.
+func TestWithoutLoadItIsNotExercised(t *testing.T) {
+	_, path := grouptest.New(t, "cpu")
+	c := prepare(t, Params{Quota: "20%", Group: path})
+	if err := (Plugin{}).Apply(t.Context(), fault.Target{}, c, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	if o := observe(t, c); o.State != fault.Present || o.Dose != fault.InForce {
+		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
+	}
+	// Another period makes another share of the same quota.
+	if err := cgroup.Write(c.Quota.Group.Dir(), periodFile, "200000"); err != nil {
+		t.Fatal(err)
+	}
+	if o := observe(t, c); o.Dose != fault.NotInForce || o.Achieved[0].Value != 10 {
+		t.Errorf("after another period: observed %s, %+v", o.Dose, o.Achieved)
+	}
+}
+
+func prepare(t *testing.T, p Params) Change {
+	t.Helper()
+	c, err := Plugin{}.Prepare(t.Context(), fault.Target{}, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func observe(t *testing.T, c Change) fault.Observation {
+	t.Helper()
+	o, err := Plugin{}.Observe(t.Context(), fault.Target{}, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+// measure returns how much of one CPU pid used over a few seconds, and for how
+// much of it one CPU of the machine was idle, both in %. The meter is the
+// scheduler's count for the process (Documentation/scheduler/sched-stats in the
+// kernel), not that of the group.
+func measure(t *testing.T, pid int) (used, idle float64) {
+	t.Helper()
+	time.Sleep(300 * time.Millisecond) // the period in which it began is over
+	ran, rested, began := onCPU(t, pid), idleTicks(t), time.Now()
+	time.Sleep(3 * time.Second)
+	took := float64(time.Since(began))
+	used = 100 * float64(onCPU(t, pid)-ran) / took
+	const tick = 10 * time.Millisecond // USER_HZ
+	return used, 100 * float64(tick) * float64(idleTicks(t)-rested) / took
+}
+
+// onCPU is the time of all threads of pid on a CPU, in ns.
+func onCPU(t *testing.T, pid int) (ns int64) {
+	t.Helper()
+	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, thread := range threads {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/schedstat", pid, thread.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, _ := strconv.ParseInt(strings.Fields(string(b))[0], 10, 64)
+		ns += n
+	}
+	return ns
+}
+
+// idleTicks reads the fourth figure of the first line of /proc/stat.
+func idleTicks(t *testing.T) int64 {
+	t.Helper()
+	b, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := strconv.ParseInt(strings.Fields(string(b))[4], 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}

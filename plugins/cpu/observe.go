@@ -1,0 +1,123 @@
+package cpu
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/containerd/cgroups/v3/cgroup1"
+
+	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/internal/group"
+)
+
+// leastWindow is how long the CPU time of a group is measured, at least.
+const leastWindow = 400 * time.Millisecond
+
+// Observe implements fault.Plugin. Present means that the quota reads back as
+// asked; exercised, that the kernel counted periods in which it held the group up.
+func (Plugin) Observe(ctx context.Context, t fault.Target, c Change) (fault.Observation, error) {
+	o := fault.Observation{State: fault.Absent, Dose: fault.NotInForce, Asked: []fault.Measure{percentOf("cpu quota", c.Percent)}}
+	g := c.Quota.Group
+	now, err := c.Quota.Now(t)
+	if errors.Is(err, fault.ErrGone) {
+		o.Detail = err.Error()
+		return o, nil
+	}
+	if err != nil {
+		return o, err
+	}
+	_, period, err := bandwidth(g)
+	if err != nil {
+		return o, err
+	}
+	quota := math.Inf(1)
+	if n, err := strconv.ParseInt(now, 10, 64); err == nil && n >= 0 {
+		quota = 100 * float64(n) / float64(period)
+		o.Achieved = append(o.Achieved, percentOf("cpu quota", quota))
+	}
+	if now != c.Quota.After {
+		o.Detail = fmt.Sprintf("%s of %s is %s, asked was %s", quotaFile, g.Path, now, c.Quota.After)
+		return o, nil
+	}
+	o.State = fault.Present
+	w, err := watch(ctx, g, time.Duration(period)*time.Microsecond)
+	if err != nil {
+		return o, err
+	}
+	// Somebody may have changed the period: then the quota is another share.
+	if math.Abs(quota-c.Percent) <= 0.01*c.Percent {
+		o.Dose = fault.InForce
+		if w.held > 0 || c.Quota.Before == unlimited && w.throttled > c.Throttled {
+			o.Dose = fault.Exercised
+		}
+	}
+	o.Achieved = append(o.Achieved, fault.Measure{Name: "periods throttled", Value: float64(w.throttled), Unit: "periods"})
+	o.Detail = fmt.Sprintf("%s may use %g%% of a CPU and was held up in %d periods of %v", g.Path, quota, w.held, w.over.Round(time.Millisecond))
+	if w.metered {
+		o.Achieved = append(o.Achieved, percentOf("cpu used", w.used))
+		o.Detail += fmt.Sprintf(", in which it used %.1f%%", w.used)
+	}
+	if share, ok := g.Pressure("cpu"); ok {
+		o.Achieved = append(o.Achieved, fault.Measure{Name: "cpu pressure", Value: share, Unit: "% of the last 10 s"})
+	}
+	return o, nil
+}
+
+// window is what the kernel's counters say of a group over a while.
+type window struct {
+	over      time.Duration
+	held      uint64  // periods in which it was throttled
+	throttled uint64  // the same since the group was made
+	used      float64 // % of one CPU
+	metered   bool    // used is known
+}
+
+// watch reads the counters twice, whole periods apart: then it does not matter
+// where in a period the group is let go on.
+func watch(ctx context.Context, g group.Group, period time.Duration) (w window, err error) {
+	first, err := g.Stat(cgroup1.Cpu)
+	if err != nil {
+		return w, err
+	}
+	ran := usage(g)
+	began := time.Now()
+	select {
+	case <-time.After(period * max(1, (leastWindow+period-1)/period)):
+	case <-ctx.Done():
+		return w, fmt.Errorf("measure CPU time of %s: %w", g.Path, ctx.Err())
+	}
+	now := usage(g)
+	w.over = time.Since(began)
+	last, err := g.Stat(cgroup1.Cpu)
+	if err != nil {
+		return w, err
+	}
+	w.throttled = last.CPU.Throttling.ThrottledPeriods
+	w.held = w.throttled - first.CPU.Throttling.ThrottledPeriods
+	if w.metered = ran > 0 && now >= ran; w.metered {
+		w.used = 100 * float64(now-ran) / float64(w.over)
+	}
+	return w, nil
+}
+
+// usage is the CPU time of the group in ns; 0 if it is not counted: that is
+// another controller's doing, which may group processes differently.
+func usage(g group.Group) uint64 {
+	counted, ok := g.In(cgroup1.Cpuacct)
+	if !ok {
+		return 0
+	}
+	m, err := counted.Stat(cgroup1.Cpuacct)
+	if err != nil {
+		return 0
+	}
+	return m.CPU.Usage.Total
+}
+
+func percentOf(name string, share float64) fault.Measure {
+	return fault.Measure{Name: name, Value: share, Unit: "% of a CPU"}
+}

@@ -1,0 +1,123 @@
+// Package group changes one setting of a control group that is there already
+// and puts it back. It knows cgroup v1, alone or beside v2; groups that carry
+// Firedrill, sshd or pid 1 are refused.
+package group
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/firedrill-io/firedrill/internal/cgroup"
+	"github.com/firedrill-io/firedrill/plugins/fault"
+)
+
+// Group identifies a control group in the hierarchy of one v1 controller.
+type Group struct {
+	Mount string `json:"mount"` // of the hierarchy
+	Path  string `json:"path"`  // below Mount, absolute
+	Inode uint64 `json:"inode"` // another group of the same name has another one
+}
+
+// Dir is the group's folder.
+func (g Group) Dir() string { return filepath.Join(g.Mount, g.Path) }
+
+// servicePaths are where a service's group is: in a lab host, under systemd.
+func servicePaths(service string) []string {
+	return []string{"/svc/" + service, "/system.slice/" + service + ".service"}
+}
+
+// Find finds the group of a service, or the one at a path, in the v1 hierarchy
+// of controller. It refuses what is not there and what must not be touched,
+// naming the parameter (service or group); fault.ErrUnsupported if the
+// controller is not on v1.
+func Find(controller, service, at string) (Group, error) {
+	all, err := cgroup.Hierarchies()
+	if err != nil {
+		return Group{}, err
+	}
+	mount, err := pick(all, controller)
+	if err != nil {
+		return Group{}, err
+	}
+	field, paths, err := wanted(service, at)
+	if err != nil {
+		return Group{}, err
+	}
+	for _, p := range paths {
+		g := Group{Mount: mount, Path: p}
+		g.Inode, err = cgroup.Inode(g.Dir())
+		if gone(err) {
+			continue
+		}
+		if err != nil {
+			return g, err
+		}
+		return g, g.spared(field)
+	}
+	return Group{}, fault.Refuse(field, "no control group %s in %s; name one that is there", strings.Join(paths, " or "), mount)
+}
+
+// pick returns where the v1 hierarchy of controller is mounted.
+func pick(all []cgroup.Hierarchy, controller string) (string, error) {
+	v2 := false
+	for _, h := range all {
+		if slices.Contains(h.Controllers, controller) {
+			if h.Version == 1 {
+				return h.Mount, nil
+			}
+			v2 = true
+		}
+	}
+	if v2 {
+		return "", fmt.Errorf("%w: this host limits %s through cgroup v2, which comes later; boot it with systemd.unified_cgroup_hierarchy=0 to use v1 until then", fault.ErrUnsupported, controller)
+	}
+	return "", fmt.Errorf("%w: no cgroup hierarchy with the controller %s is mounted", fault.ErrUnsupported, controller)
+}
+
+// wanted are the paths that may be meant, and the parameter that says so.
+func wanted(service, at string) (field string, paths []string, err error) {
+	switch {
+	case service != "" && at != "":
+		return "group", nil, fault.Refuse("group", "is given beside service; give one of them")
+	case at != "":
+		if !path.IsAbs(at) || path.Clean(at) != at {
+			err = fault.Refuse("group", "%q is no clean path below the hierarchy; write it like /svc/notes", at)
+		}
+		return "group", []string{at}, err
+	case service == "":
+		return "service", nil, fault.Refuse("service", "neither service nor group is given; name a service of the host, or its control group")
+	case strings.Contains(service, "/") || service == "." || service == "..":
+		return "service", nil, fault.Refuse("service", "%q is no name of a service; give a path as group", service)
+	}
+	return "service", servicePaths(service), nil
+}
+
+// check returns fault.ErrGone if the group is another one than the record's.
+func (g Group) check(t fault.Target) error {
+	if t.BootID != "" {
+		b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+		if err == nil && strings.TrimSpace(string(b)) != t.BootID {
+			return fmt.Errorf("%w: the host was booted since", fault.ErrGone)
+		}
+	}
+	switch inode, err := cgroup.Inode(g.Dir()); {
+	case gone(err):
+		return fmt.Errorf("%w: no control group %s", fault.ErrGone, g.Path)
+	case err != nil:
+		return err
+	case inode != g.Inode:
+		return fmt.Errorf("%w: control group %s is another one now", fault.ErrGone, g.Path)
+	}
+	return nil
+}
+
+func gone(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENODEV) || errors.Is(err, syscall.ENOTDIR)
+}

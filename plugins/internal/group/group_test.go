@@ -1,0 +1,154 @@
+package group_test
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/firedrill-io/firedrill/internal/cgroup"
+	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
+	"github.com/firedrill-io/firedrill/plugins/internal/group"
+	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
+)
+
+func TestMain(m *testing.M) {
+	grouptest.Main()
+	faulttest.Main(m)
+}
+
+// A group that holds, itself or below it, what must not be touched is refused,
+// and the refusal names it.
+func TestSpared(t *testing.T) {
+	dir, path := grouptest.New(t, "cpu")
+	must(t, cgroup.Create(dir+"/below"))
+	mustBeRefused := func(name string) {
+		t.Helper()
+		var refused *fault.RefusedError
+		if _, err := group.Find("cpu", "", path); !errors.As(err, &refused) || refused.Field != "group" || !strings.Contains(err.Error(), name) {
+			t.Errorf("error %v, want a refusal of the group that names %s", err, name)
+		}
+	}
+	load := grouptest.Named(t, "notes", dir+"/below") // the twin: a program like any other
+	if _, err := group.Find("cpu", "", path); err != nil {
+		t.Errorf("a group of services alone: %v", err)
+	}
+	must(t, load.Kill())
+	ssh := grouptest.Named(t, "sshd", dir+"/below")
+	mustBeRefused("sshd")
+	must(t, ssh.Kill())
+	_, _ = ssh.Wait()
+	self := grouptest.Self(t, dir+"/below")
+	mustBeRefused("Firedrill itself")
+	must(t, self.Kill())
+	_, _ = self.Wait()
+	must(t, cgroup.Enter(dir))
+	mustBeRefused("carries this plugin")
+	must(t, cgroup.Enter(strings.TrimSuffix(dir, path)))
+	path = "/"
+	mustBeRefused("whole host")
+}
+
+// What came into the group after Prepare is spared as well.
+func TestSparedAtApply(t *testing.T) {
+	dir, _, s := setting(t)
+	grouptest.Self(t, dir)
+	var refused *fault.RefusedError
+	if err := s.Apply(fault.Target{}); !errors.As(err, &refused) {
+		t.Errorf("error %v, want a refusal", err)
+	}
+	if got := grouptest.Text(t, dir, s.File); got != s.Before {
+		t.Errorf("%s is %s, it was %s", s.File, got, s.Before)
+	}
+}
+
+// A group that is gone is not made again, and one that was made anew is not touched.
+func TestGone(t *testing.T) {
+	dir, _, s := setting(t)
+	must(t, s.Apply(fault.Target{}))
+	if err := s.Revert(fault.Target{BootID: "another boot"}); !errors.Is(err, fault.ErrGone) {
+		t.Errorf("revert after a boot: error %v, want %v", err, fault.ErrGone)
+	}
+	must(t, os.Remove(dir))
+	for _, act := range []func(fault.Target) error{s.Apply, s.Revert} {
+		if err := act(fault.Target{}); !errors.Is(err, fault.ErrGone) {
+			t.Errorf("error %v, want %v", err, fault.ErrGone)
+		}
+	}
+	if _, err := os.Stat(dir); err == nil {
+		t.Error("the group was made again")
+	}
+	must(t, cgroup.Create(dir))
+	must(t, cgroup.Write(dir, s.File, s.After))
+	if err := s.Revert(fault.Target{}); !errors.Is(err, fault.ErrGone) {
+		t.Errorf("revert of another group: error %v, want %v", err, fault.ErrGone)
+	}
+	if got := grouptest.Text(t, dir, s.File); got != s.After {
+		t.Errorf("the other group's %s is %s now", s.File, got)
+	}
+}
+
+// A third value is somebody else's.
+func TestOthersValueStays(t *testing.T) {
+	dir, _, s := setting(t)
+	must(t, cgroup.Write(dir, s.File, "333"))
+	if err := s.Apply(fault.Target{}); !errors.Is(err, fault.ErrChanged) {
+		t.Errorf("apply: error %v, want %v", err, fault.ErrChanged)
+	}
+	if err := s.Revert(fault.Target{}); !errors.Is(err, fault.ErrStuck) {
+		t.Errorf("revert: error %v, want %v", err, fault.ErrStuck)
+	}
+	if got := grouptest.Text(t, dir, s.File); got != "333" {
+		t.Errorf("the other owner's value is %s now", got)
+	}
+}
+
+// A value that the kernel rounds could not be told from somebody else's.
+func TestRoundedValueIsPutBack(t *testing.T) {
+	dir, path := grouptest.New(t, "memory", [2]string{"memory.limit_in_bytes", "734003200"})
+	g, err := group.Find("memory", "", path)
+	must(t, err)
+	s := group.Setting{Group: g, File: "memory.limit_in_bytes", Before: "734003200", After: "73400321"}
+	if err := s.Apply(fault.Target{}); err == nil {
+		t.Error("applied")
+	}
+	if got := grouptest.Text(t, dir, s.File); got != s.Before {
+		t.Errorf("%s is %s, it was %s", s.File, got, s.Before)
+	}
+}
+
+// Pressure is that of the same processes, or none.
+func TestPressure(t *testing.T) {
+	dir, path := grouptest.New(t, "memory")
+	v2 := grouptest.Also(t, grouptest.V2, path)
+	g, err := group.Find("memory", "", path)
+	must(t, err)
+	if _, ok := g.Pressure("memory"); ok {
+		t.Error("a group without processes has a pressure")
+	}
+	grouptest.Hold(t, 1, dir, v2)
+	if share, ok := g.Pressure("memory"); !ok || share < 0 || share > 100 {
+		t.Errorf("pressure %v, known: %v", share, ok)
+	}
+	grouptest.Hold(t, 1, v2)
+	if _, ok := g.Pressure("memory"); ok {
+		t.Error("the pressure is also that of a process which is not in the group")
+	}
+}
+
+// setting is one of a group of its own.
+func setting(t *testing.T) (dir, path string, s group.Setting) {
+	t.Helper()
+	dir, path = grouptest.New(t, "cpu", [2]string{"cpu.shares", "777"})
+	g, err := group.Find("cpu", "", path)
+	must(t, err)
+	return dir, path, group.Setting{Group: g, File: "cpu.shares", Before: "777", After: "111"}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

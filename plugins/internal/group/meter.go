@@ -1,0 +1,123 @@
+package group
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/containerd/cgroups/v3/cgroup1"
+	stats "github.com/containerd/cgroups/v3/cgroup1/stats"
+
+	"github.com/firedrill-io/firedrill/internal/cgroup"
+	"github.com/firedrill-io/firedrill/plugins/fault"
+)
+
+// Stat reads the counters of the group in one controller, through a hierarchy
+// of that controller alone: the library reads and writes through all it is given.
+func (g Group) Stat(controller cgroup1.Name) (*stats.Metrics, error) {
+	root := filepath.Dir(g.Mount)
+	var of cgroup1.Subsystem
+	switch controller {
+	case cgroup1.Cpu:
+		of = cgroup1.NewCpu(root)
+	case cgroup1.Cpuacct:
+		of = cgroup1.NewCpuacct(root)
+	case cgroup1.Memory:
+		of = cgroup1.NewMemory(root, cgroup1.IgnoreModules("memsw", "kmem", "kmem.tcp"))
+	default:
+		return nil, fmt.Errorf("read counters of %s: no meter", controller)
+	}
+	cg, err := cgroup1.Load(cgroup1.StaticPath(g.Path), cgroup1.WithHierarchy(func() ([]cgroup1.Subsystem, error) { return []cgroup1.Subsystem{of}, nil }))
+	if errors.Is(err, cgroup1.ErrCgroupDeleted) {
+		return nil, fmt.Errorf("%w: no control group %s", fault.ErrGone, g.Path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find control group %s: %w", g.Path, err)
+	}
+	m, err := cg.Stat()
+	if gone(err) {
+		return nil, fmt.Errorf("%w: %w", fault.ErrGone, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read counters of control group %s: %w", g.Path, err)
+	}
+	return m, nil
+}
+
+// In is the group of the same path in the v1 hierarchy of another controller,
+// if it holds the same processes.
+func (g Group) In(controller cgroup1.Name) (other Group, ok bool) {
+	all, err := cgroup.Hierarchies()
+	if err != nil {
+		return other, false
+	}
+	other.Path = g.Path
+	if other.Mount, err = pick(all, string(controller)); err != nil {
+		return other, false
+	}
+	own, err1 := cgroup.Procs(g.Dir())
+	theirs, err2 := cgroup.Procs(other.Dir())
+	return other, err1 == nil && err2 == nil && slices.Equal(own, theirs)
+}
+
+// Pressure reads from the v2 hierarchy which share of the last 10 s, in %, some
+// process of the group waited for resource (cpu or memory): pressure stall
+// information, which v1 has not. ok only if the group's processes are together
+// in one v2 group of their own.
+func (g Group) Pressure(resource string) (share float64, ok bool) {
+	v2, err := cgroup.V2()
+	if err != nil {
+		return 0, false
+	}
+	pids, err := cgroup.Procs(g.Dir())
+	if err != nil || len(pids) == 0 {
+		return 0, false
+	}
+	at := ""
+	for _, pid := range pids {
+		p := v2Path(pid)
+		if p == "" || p == "/" || at != "" && p != at {
+			return 0, false
+		}
+		at = p
+	}
+	own, err := cgroup.Procs(filepath.Join(v2.Mount, at))
+	if err != nil || len(own) != len(pids) {
+		return 0, false
+	}
+	text, err := cgroup.Read(filepath.Join(v2.Mount, at), resource+".pressure")
+	if err != nil {
+		return 0, false
+	}
+	return someAvg10(text)
+}
+
+// v2Path is the v2 group of pid below what this process sees as the root.
+func v2Path(pid int) string {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(string(b)) {
+		if p, ok := strings.CutPrefix(strings.TrimSpace(line), "0::"); ok && !strings.HasPrefix(p, "/..") {
+			return p
+		}
+	}
+	return ""
+}
+
+// someAvg10 reads "some avg10=1.50 …", psi(7) in the kernel's Documentation/accounting.
+func someAvg10(text string) (float64, bool) {
+	line, _, _ := strings.Cut(text, "\n")
+	for _, f := range strings.Fields(line) {
+		if v, ok := strings.CutPrefix(f, "avg10="); ok && strings.HasPrefix(line, "some ") {
+			share, err := strconv.ParseFloat(v, 64)
+			return share, err == nil
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,47 @@
+package group
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/firedrill-io/firedrill/internal/cgroup"
+	"github.com/firedrill-io/firedrill/plugins/fault"
+)
+
+// A controller on v2 is refused by a message that says that it comes later.
+func TestPick(t *testing.T) {
+	v2 := cgroup.Hierarchy{Version: 2, Mount: "/sys/fs/cgroup", Controllers: []string{"cpu", "memory"}}
+	bare := cgroup.Hierarchy{Version: 2, Mount: "/sys/fs/cgroup/unified", Controllers: []string{"hugetlb"}}
+	v1 := cgroup.Hierarchy{Version: 1, Mount: "/sys/fs/cgroup/cpu,cpuacct", Controllers: []string{"cpu", "cpuacct"}}
+	for name, c := range map[string]struct {
+		all   []cgroup.Hierarchy
+		mount string
+		says  string
+	}{
+		"v1":           {all: []cgroup.Hierarchy{v1}, mount: v1.Mount},
+		"hybrid":       {all: []cgroup.Hierarchy{bare, v1}, mount: v1.Mount},
+		"v2":           {all: []cgroup.Hierarchy{v2}, says: "comes later"},
+		"no hierarchy": {all: []cgroup.Hierarchy{bare}, says: "no cgroup hierarchy with the controller cpu"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			mount, err := pick(c.all, "cpu")
+			if mount != c.mount {
+				t.Errorf("picked %q, want %q", mount, c.mount)
+			}
+			if c.says != "" && (!errors.Is(err, fault.ErrUnsupported) || !strings.Contains(err.Error(), c.says)) {
+				t.Errorf("error %v, want %v that says: %s", err, fault.ErrUnsupported, c.says)
+			}
+		})
+	}
+}
+
+func TestSomeAvg10(t *testing.T) {
+	const text = "some avg10=1.53 avg60=0.50 avg300=0.11 total=4711\nfull avg10=0.90 avg60=0.20 avg300=0.05 total=815\n"
+	if share, ok := someAvg10(text); !ok || share != 1.53 {
+		t.Errorf("read %v, %v", share, ok)
+	}
+	if _, ok := someAvg10("full avg10=0.90\n"); ok {
+		t.Error("took the line of full for that of some")
+	}
+}

@@ -1,0 +1,137 @@
+package grouptest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/firedrill-io/firedrill/internal/cgroup"
+	"github.com/firedrill-io/firedrill/internal/need"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
+)
+
+// Service is a service of the host under test, which InHost tunes the group of.
+const Service = "demo"
+
+// New makes a group in the v1 hierarchy of controller, with files set to what
+// they shall hold, and returns its folder and its path; it goes with the test.
+// Start loads after it.
+func New(t testing.TB, controller string, files ...[2]string) (dir, path string) {
+	t.Helper()
+	need.Check(t, need.Root)
+	path = fmt.Sprintf("/fault-test-%d-%d", os.Getpid(), time.Now().UnixNano())
+	dir = Also(t, controller, path)
+	for _, f := range files {
+		must(t, cgroup.Write(dir, f[0], f[1]))
+	}
+	return dir, path
+}
+
+// V2 stands for the v2 hierarchy in place of a v1 controller.
+const V2 = "v2"
+
+// Also makes the group of a path in the v1 hierarchy of another controller, or
+// in v2, and returns its folder; it goes with the test.
+func Also(t testing.TB, controller, path string) (dir string) {
+	t.Helper()
+	mount, err := mountOf(controller)
+	must(t, err)
+	dir = filepath.Join(mount, path)
+	must(t, cgroup.Create(dir))
+	t.Cleanup(func() { must(t, cgroup.Remove(dir, 5*time.Second)) })
+	return dir
+}
+
+func mountOf(controller string) (string, error) {
+	all, err := cgroup.Hierarchies()
+	if err != nil {
+		return "", err
+	}
+	for _, h := range all {
+		if h.Version == 2 && controller == V2 || h.Version == 1 && slices.Contains(h.Controllers, controller) {
+			return h.Mount, nil
+		}
+	}
+	return "", fmt.Errorf("find controller %s: %w", controller, cgroup.ErrNoHierarchy)
+}
+
+// Text is what a file of a group holds.
+func Text(t testing.TB, dir, file string) string {
+	t.Helper()
+	text, err := cgroup.Read(dir, file)
+	must(t, err)
+	return text
+}
+
+// Knob is one file of the group of Service in a host.
+type Knob struct{ Controller, File string }
+
+// dir is the group as the machine sees it.
+func (k Knob) dir(h *faulttest.Host) (string, error) {
+	s, err := h.Lab.Power().Status(context.Background(), h.Name)
+	if err != nil {
+		return "", err
+	}
+	v2, err := cgroup.V2()
+	if err != nil {
+		return "", err
+	}
+	host, err := filepath.Rel(v2.Mount, s.Cgroup)
+	if err != nil {
+		return "", err
+	}
+	mount, err := mountOf(k.Controller)
+	return filepath.Join(mount, host, "svc", Service), err
+}
+
+// Make makes the group, with the file set to text.
+func (k Knob) Make(text string) func(*faulttest.Host) error {
+	return func(h *faulttest.Host) error {
+		dir, err := k.dir(h)
+		if err != nil {
+			return err
+		}
+		return errors.Join(cgroup.Create(filepath.Dir(dir)), cgroup.Create(dir), cgroup.Write(dir, k.File, text))
+	}
+}
+
+// Set writes the file.
+func (k Knob) Set(text string) func(*faulttest.Host) error {
+	return func(h *faulttest.Host) error {
+		dir, err := k.dir(h)
+		if err != nil {
+			return err
+		}
+		return cgroup.Write(dir, k.File, text)
+	}
+}
+
+// Read reads the file.
+func (k Knob) Read(h *faulttest.Host) (string, error) {
+	dir, err := k.dir(h)
+	if err != nil {
+		return "", err
+	}
+	return cgroup.Read(dir, k.File)
+}
+
+// Disturbance is an owner who sets the file to theirs where found was.
+func (k Knob) Disturbance(found, theirs string) *faulttest.Disturbance {
+	return &faulttest.Disturbance{
+		Change: k.Set(theirs),
+		Kept: func(h *faulttest.Host) error {
+			now, err := k.Read(h)
+			if err == nil && now != theirs {
+				err = fmt.Errorf("%s is %s, the other owner set %s", k.File, now, theirs)
+			}
+			return err
+		},
+		Undo:  k.Set(found),
+		Stuck: true,
+	}
+}

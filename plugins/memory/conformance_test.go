@@ -1,0 +1,50 @@
+package memory
+
+import (
+	"strconv"
+	"testing"
+
+	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
+	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
+)
+
+var driver = fault.NewDriver(Plugin{})
+
+func TestMain(m *testing.M) {
+	grouptest.Main()
+	faulttest.Main(m, driver)
+}
+
+var knob = grouptest.Knob{Controller: "memory", File: limitFile}
+
+// found is 700 MiB: the limit must be put back, not taken off.
+const found = "734003200"
+
+func TestConformance(t *testing.T) {
+	faulttest.Run(t, driver, faulttest.Case{
+		Params: Params{Limit: "256MiB", Service: grouptest.Service},
+		Setup:  knob.Make(found),
+		Meter: func(h *faulttest.Host) ([]fault.Measure, error) {
+			text, err := knob.Read(h)
+			if err != nil {
+				return nil, err
+			}
+			n, err := strconv.ParseUint(text, 10, 64)
+			return []fault.Measure{bytes("memory limit", n)}, err
+		},
+		Disturb: knob.Disturbance(found, "536870912"),
+	})
+}
+
+func TestConformanceOfRefusals(t *testing.T) {
+	for field, p := range map[string]Params{
+		"service": {Limit: "256MiB", Service: "../svc"},
+		"group":   {Limit: "256MiB", Group: "/svc/nobody"},
+		"limit":   {Limit: "1GiB", Service: grouptest.Service},
+	} {
+		t.Run(field, func(t *testing.T) {
+			faulttest.Run(t, driver, faulttest.Case{Params: p, Refused: field, Setup: knob.Make(found)})
+		})
+	}
+}

@@ -1,0 +1,109 @@
+package memory
+
+import (
+	"errors"
+	"strconv"
+	"testing"
+
+	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
+)
+
+const mib = 1 << 20
+
+var (
+	here  = fault.Target{}
+	tuned = [2]string{limitFile, found}
+)
+
+// A program that asks for more than the limit does not get it, and what was
+// found is there again afterwards, byte by byte.
+func TestLimitHolds(t *testing.T) {
+	dir, path := grouptest.New(t, "memory", tuned)
+	c := prepare(t, Params{Limit: "64MiB", Group: path})
+	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
+	if got := grouptest.Text(t, dir, limitFile); got != strconv.Itoa(64*mib) {
+		t.Errorf("the group's limit is %s bytes, asked were 64 MiB", got)
+	}
+	if o := observe(t, c); o.Dose != fault.InForce || o.Achieved[0].Value != 64*mib {
+		t.Errorf("before any load: observed %s, %+v", o.Dose, o.Achieved)
+	}
+	if said := grouptest.Hold(t, 128*mib, dir).Says(); said != "" {
+		t.Errorf("a program has 128 MiB under a limit of 64: %s", said)
+	}
+	if most := number(t, dir, "memory.max_usage_in_bytes"); most > 65*mib { // the kernel may take a page before it says no
+		t.Errorf("the group used %d bytes, its limit was 64 MiB", most)
+	}
+	if o := observe(t, c); o.State != fault.Present || o.Dose != fault.Exercised {
+		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
+	}
+	must(t, Plugin{}.Revert(t.Context(), here, c))
+	if got := grouptest.Text(t, dir, limitFile); got != found {
+		t.Errorf("the limit was found as %s and left as %s", found, got)
+	}
+}
+
+// The twin: without the fault the same program gets what it asks for.
+func TestWithoutLimitTheProgramGetsMore(t *testing.T) {
+	dir, path := grouptest.New(t, "memory", tuned)
+	c := prepare(t, Params{Limit: "64MiB", Group: path})
+	if said := grouptest.Hold(t, 128*mib, dir).Says(); said != "held\n" {
+		t.Errorf("the program said %q without any fault", said)
+	}
+	if o := observe(t, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
+		t.Errorf("observed %s, %s without any fault", o.State, o.Dose)
+	}
+}
+
+// Nothing is changed where the processes use more than the limit: Prepare sees
+// it, and if they grow after that, the kernel does.
+func TestLimitBelowUsageIsRefused(t *testing.T) {
+	dir, path := grouptest.New(t, "memory", tuned)
+	p := Params{Limit: "64MiB", Group: path}
+	c := prepare(t, p)
+	if said := grouptest.Hold(t, 128*mib, dir).Says(); said != "held\n" {
+		t.Fatalf("the program said %q", said)
+	}
+	var refused *fault.RefusedError
+	if err := (Plugin{}).Apply(t.Context(), here, c, 0, 0); !errors.As(err, &refused) || refused.Field != "limit" {
+		t.Errorf("apply: error %v, want a refusal of limit", err)
+	}
+	if _, err := (Plugin{}).Prepare(t.Context(), here, p); !errors.As(err, &refused) || refused.Field != "limit" {
+		t.Errorf("prepare: error %v, want a refusal of limit", err)
+	}
+	if got := grouptest.Text(t, dir, limitFile); got != found {
+		t.Errorf("the limit was found as %s and is %s", found, got)
+	}
+	if o := observe(t, c); o.State != fault.Absent {
+		t.Errorf("observed %s after a refusal", o.State)
+	}
+	must(t, Plugin{}.Revert(t.Context(), here, c))
+}
+
+func prepare(t *testing.T, p Params) Change {
+	t.Helper()
+	c, err := Plugin{}.Prepare(t.Context(), here, p)
+	must(t, err)
+	return c
+}
+
+func observe(t *testing.T, c Change) fault.Observation {
+	t.Helper()
+	o, err := Plugin{}.Observe(t.Context(), here, c)
+	must(t, err)
+	return o
+}
+
+func number(t *testing.T, dir, file string) uint64 {
+	t.Helper()
+	n, err := strconv.ParseUint(grouptest.Text(t, dir, file), 10, 64)
+	must(t, err)
+	return n
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
