@@ -53,7 +53,7 @@ func (d *drive) run(ctx context.Context) error {
 	var parts sync.WaitGroup
 	for n, r := range rounds(d.plan) {
 		parts.Go(func() {
-			if err := d.round(ctx, r); err != nil && n == 0 {
+			if err := d.round(ctx, r, n == 0); err != nil {
 				cancel(err)
 			}
 		})

@@ -21,7 +21,7 @@ func TestRunInLab(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	checkCut(t, run, out)
-	for _, name := range []string{"report.json", "report.html", "junit.xml", "events.jsonl", "logs/h1/small/hostagent.log", "logs/h2/small/web.log"} {
+	for _, name := range []string{"report.json", "report.html", "junit.xml", "events.jsonl", "logs/h1/small/hostagent.log", "logs/h2/small/web.log", "logs/clients/small/clients.log"} {
 		if _, err := os.Stat(filepath.Join(o.Dir, run.ID, name)); err != nil {
 			t.Error(err)
 		}

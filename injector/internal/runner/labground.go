@@ -36,14 +36,9 @@ type labGround struct {
 }
 
 // raiseLab raises the lab of l and starts a broker for it; logs go to dir/logs.
+// A ground that comes with an error must be taken down like any other.
 func raiseLab(ctx context.Context, l *layout, dir string, o Options) (_ ground, err error) {
 	g := &labGround{inv: l.inv, dir: dir}
-	defer func() {
-		if err != nil {
-			_, downErr := g.Down(context.WithoutCancel(ctx))
-			err = errors.Join(err, downErr)
-		}
-	}()
 	g.lab, err = lab.Up(ctx, lab.Config{Inventory: *l.inv, Dir: dir, Services: o.Services, HostAgent: o.HostAgent,
 		Variables: l.variables, Logger: o.Logger})
 	if err != nil {
@@ -51,10 +46,10 @@ func raiseLab(ctx context.Context, l *layout, dir string, o Options) (_ ground, 
 	}
 	// The keys lie in the lab's own folder, which goes away with it whatever happens to this process.
 	if g.broker, err = broker.Start(g.lab.MgmtDir()); err != nil {
-		return nil, err
+		return g, err
 	}
 	if g.nc, err = g.broker.Connect(o.Logger); err != nil {
-		return nil, err
+		return g, err
 	}
 	return g, g.broker.ListenUnix(filepath.Join(g.lab.MgmtDir(), "broker.sock"))
 }
@@ -84,9 +79,9 @@ func (g *labGround) Clients() (io.ReadWriteCloser, error) {
 		return nil, err
 	}
 	defer func() { _ = theirs.Close() }()
-	log, err := os.Create(filepath.Join(g.dir, "clients.log"))
+	log, err := g.clientsLog(host.Name)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("create clients' log: %w", err), ours.Close())
+		return nil, errors.Join(err, ours.Close())
 	}
 	defer func() { _ = log.Close() }()
 	g.clients, err = g.lab.Start(host.Name, lab.HostCommand{Path: proc.Self, Args: []string{"clients"},
@@ -95,6 +90,19 @@ func (g *labGround) Clients() (io.ReadWriteCloser, error) {
 		return nil, errors.Join(err, ours.Close())
 	}
 	return ours, nil
+}
+
+// clientsLog is beside the logs of the services, which the run keeps.
+func (g *labGround) clientsLog(host string) (*os.File, error) {
+	dir := filepath.Join(g.dir, "logs", host)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("create clients' log: %w", err)
+	}
+	log, err := os.Create(filepath.Join(dir, "clients.log"))
+	if err != nil {
+		return nil, fmt.Errorf("create clients' log: %w", err)
+	}
+	return log, nil
 }
 
 func clientsHost(inv *inventory.Inventory) (inventory.Host, bool) {

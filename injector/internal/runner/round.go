@@ -14,9 +14,10 @@ import (
 )
 
 // round prepares and arms all injections of one instant, then fires them. It
-// refuses the run when one of them could not be armed in time and nothing has
-// been changed yet; later the others are fired all the same.
-func (d *drive) round(ctx context.Context, r round) error {
+// refuses the run when one of the first round could not be armed in time: nothing
+// has been changed yet. Later the others are fired all the same, also while the
+// first round is still on its way.
+func (d *drive) round(ctx context.Context, r round, first bool) error {
 	if !d.until(ctx, r.prepare) {
 		return nil
 	}
@@ -30,7 +31,7 @@ func (d *drive) round(ctx context.Context, r round) error {
 		return nil
 	}
 	refused := d.refusals(r.items)
-	if len(refused) > 0 && !d.hasChanged() {
+	if len(refused) > 0 && first {
 		return refuse("stage %s: %s; nothing was changed: correct the stage, or make its hosts able", refused[0].Stage, refused[0].Message)
 	}
 	for _, e := range refused {

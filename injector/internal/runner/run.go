@@ -75,6 +75,23 @@ func runLayouts(ctx context.Context, run *report.Run, l *loaded, rec *recorder, 
 		}
 	}
 	combine(run)
+	if n := len(run.Layouts); n < len(l.layouts) {
+		cutShort(run, context.Cause(ctx), l.layouts[n].folder())
+	}
+}
+
+// cutShort says that the layouts from next on were not run, also when those
+// before came to their own end.
+func cutShort(run *report.Run, cause error, next string) {
+	outcome, reason := report.Interrupted, "interrupted before layout "+next
+	var stop *stopError
+	if errors.As(cause, &stop) {
+		outcome, reason = stop.outcome, stop.reason
+	}
+	if outcomeRank[outcome] > outcomeRank[run.Outcome] {
+		run.Outcome, run.Reason = outcome, reason
+	}
+	run.AsPredicted = new(bool)
 }
 
 // combine makes the run's fields of its layouts': the worst wins.

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -34,6 +35,10 @@ func (d *drive) renew(ctx context.Context) {
 	}
 }
 
+// stepLimit bounds one runbook step: a command that never ends must not keep the
+// faults in force for ever.
+const stepLimit = time.Minute
+
 // runbook replays one step at its time.
 func (d *drive) runbook(ctx context.Context, s plan.Step) {
 	if !d.until(ctx, s.Wall) {
@@ -41,7 +46,12 @@ func (d *drive) runbook(ctx context.Context, s plan.Step) {
 	}
 	began := time.Now()
 	d.log(evidence.Event{Type: evidence.RunbookStep, Stage: s.Name, Message: "people: " + s.Name})
-	output, err := d.step(ctx, s)
+	limited, cancel := context.WithTimeout(ctx, stepLimit)
+	output, err := d.step(limited, s)
+	if limited.Err() != nil && ctx.Err() == nil {
+		err = fmt.Errorf("not over after %s: %w", stepLimit, err)
+	}
+	cancel()
 	if err != nil {
 		d.log(evidence.Event{Type: evidence.Failed, Stage: s.Name, Message: "step " + s.Name + ": " + err.Error()})
 	}
