@@ -17,12 +17,16 @@ func watch(cmd *cobra.Command, o *runner.Options) (ctx context.Context, release 
 	if cmd.OutOrStdout() != os.Stdout || !live.Possible(os.Stdin, os.Stdout, os.Environ()) {
 		return cmd.Context(), func() {}
 	}
-	ctx, interrupt := context.WithCancel(cmd.Context())
-	view := live.New(live.Config{In: os.Stdin, Out: os.Stdout, Env: os.Environ(), Halt: interrupt, Interrupt: interrupt})
+	ctx, cancel := context.WithCancelCause(cmd.Context())
+	view := live.New(live.Config{In: os.Stdin, Out: os.Stdout, Env: os.Environ(),
+		Halt:      func() { cancel(runner.HaltedBy("a key in the terminal")) },
+		Interrupt: func() { cancel(nil) },
+		Keeper:    keepTerminal,
+	})
 	o.Observer = view
 	o.Logger = slog.New(slog.NewTextHandler(view.Log(), &slog.HandlerOptions{Level: slog.LevelError}))
 	return ctx, func() {
 		view.Close()
-		interrupt()
+		cancel(nil)
 	}
 }

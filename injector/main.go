@@ -81,7 +81,7 @@ func newRootCommand() *cobra.Command {
 	}
 	root.SetOut(os.Stdout)
 	root.SetErr(os.Stderr)
-	root.AddCommand(newRunCommand(), newClientsCommand(),
+	root.AddCommand(newRunCommand(), newClientsCommand(), newKeeperCommand(),
 		newInitCommand(), newValidateCommand(), newPlanCommand(), newSchemaCommand(),
 		newLabCommand(), newPreflightCommand())
 	return root

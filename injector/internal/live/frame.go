@@ -16,16 +16,23 @@ type frame struct {
 	asking        bool // whether to halt
 }
 
+// What is drawn on a smaller terminal is cut at its edges.
+const leastColumns, leastRows = 60, 16
+
 // minuteSpan is what curves show before the incident, and on demand.
 const minuteSpan = time.Minute
 
 // draw returns exactly so many rows, none wider than the frame.
 func (f frame) draw() string {
-	if f.s.exp == nil {
-		return f.fit([]string{"Firedrill", "reading the plan"}, f.keys())
+	if f.columns <= 0 || f.rows <= 0 {
+		return "" // the terminal has not told its size yet
 	}
-	body := f.body()
-	return f.fit(body, f.keys())
+	if f.columns < leastColumns || f.rows < leastRows {
+		small := f
+		small.columns, small.rows = max(f.columns, leastColumns), max(f.rows, leastRows)
+		return f.fit(small.body(), f.keys())
+	}
+	return f.fit(f.body(), f.keys())
 }
 
 // body chooses the first of its variants that leaves room for events: full maps

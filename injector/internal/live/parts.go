@@ -11,11 +11,15 @@ import (
 
 // head is what runs, and its verdict so far.
 func (f frame) head() string {
-	layout := ""
-	if f.s.name != "" {
-		layout = ", layout " + f.s.name
+	return between(f.bold(f.title())+"  "+clean(f.s.exp.Title), f.verdict(), f.columns)
+}
+
+// title is the experiment and its layout by name.
+func (f frame) title() string {
+	if f.s.name == "" {
+		return clean(f.s.exp.Name)
 	}
-	return between(f.bold(clean(f.s.exp.Name)+layout)+"  "+clean(f.s.exp.Title), f.verdict(), f.columns)
+	return clean(f.s.exp.Name) + ", layout " + clean(f.s.name)
 }
 
 // verdict is what the layout would be judged if it ended now; at its end what it
@@ -29,13 +33,16 @@ func (f frame) verdict() string {
 		return f.dim("no verdict yet")
 	}
 	text := string(j.Verdict)
-	if len(j.Failed) > 0 && j.Verdict == report.Deviated {
-		text += " (" + strings.Join(j.Failed, ", ") + ")"
+	if j.Verdict == report.Deviated {
+		text += ": " + strings.Join(j.Failed, ", ")
+	}
+	if j.Verdict == report.Inconclusive && len(j.Reasons) > 0 {
+		text += ": " + clean(j.Reasons[0])
 	}
 	if !f.s.ended {
 		text = "so far " + text
 	}
-	text = cut(text, f.columns/2)
+	text = cut(text, f.columns-width(f.title())-2)
 	switch j.Verdict {
 	case report.Held:
 		return f.fg(text, green, true)
@@ -89,6 +96,7 @@ func short(d time.Duration) string {
 // axis is the run's time as a bar: what has passed, where stages begin (▼),
 // faults end (△) and people step in (◆), as the plan has it.
 func (f frame) axis(label, n int) string {
+	n = max(1, n)
 	marks := map[int]rune{}
 	from, to := f.window()
 	put := func(at time.Duration, r rune) {

@@ -31,8 +31,9 @@ func level(b bucket) rune {
 // spark draws a curve in n columns over the frame's window.
 func (f frame) spark(c *curve, n int) string {
 	var out strings.Builder
+	n = max(1, n)
 	from, to := f.window()
-	step := int64(to-from) / int64(max(1, n))
+	step := int64(to-from) / int64(n)
 	for i := range int64(n) {
 		b := c.between(f.base()+int64(from)+i*step, f.base()+int64(from)+(i+1)*step)
 		sign := string(level(b))

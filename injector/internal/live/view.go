@@ -44,6 +44,7 @@ type View struct {
 	program *tea.Program
 	done    chan struct{} // closed when the program has put the terminal right
 	closed  bool
+	broken  bool // the program ended before the run
 }
 
 // New returns a View that takes the terminal when the first layout begins.
@@ -75,9 +76,17 @@ func (v *View) start() {
 		defer close(v.done)
 		defer released()
 		if _, err := v.program.Run(); err != nil {
-			v.note(fmt.Sprintf("the live view ended: %v; the run goes on\n", err))
+			v.broke(err)
 		}
 	}()
+}
+
+// broke goes on with plain lines: a run must not become blind with its view.
+func (v *View) broke(err error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.broken = true
+	_, _ = fmt.Fprintf(v.config.Out, "the live view broke (%v); the run goes on\n", err)
 }
 
 // draw draws what is known now; the program calls it.
@@ -111,7 +120,10 @@ func (v *View) Event(e evidence.Event, shown bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.s.event(e, shown)
-	if shown && lasting[e.Type] {
+	switch {
+	case shown && v.broken:
+		_, _ = fmt.Fprintln(v.config.Out, e.Line(v.t0))
+	case shown && lasting[e.Type]:
 		v.kept = append(v.kept, e.Line(v.t0))
 	}
 }
