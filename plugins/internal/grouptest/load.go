@@ -29,19 +29,14 @@ func Main() {
 	}
 	_, _ = io.Copy(io.Discard, os.Stdin) // closed once the program is in its group
 	if os.Args[1] == roleSpin {
-		for {
-			spin()
+		for n := 0; ; n++ {
+			_ = n
 		}
 	}
 	n, _ := strconv.Atoi(os.Args[2])
 	hold(n)
 	os.Exit(0)
 }
-
-var spun int
-
-//go:noinline
-func spin() { spun++ }
 
 // hold keeps n bytes of memory that was written to, and says so.
 func hold(n int) {
