@@ -182,6 +182,8 @@ func (f frame) keys() string {
 	switch {
 	case f.asking:
 		return f.fg("Halt the run and revert every fault now? h or y: yes, any other key: no", red, true)
+	case f.s.ended:
+		return f.dim("this layout is over")
 	case f.s.halted:
 		return f.dim("reverting every fault; the summary comes when all hosts have been looked at")
 	}
