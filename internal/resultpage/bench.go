@@ -69,7 +69,7 @@ func (l row) cells(r results) cells {
 			c.hand = notRun
 		} else {
 			ratio = ours / hand
-			c.hand, c.ratio = l.handIs+": "+show(hand, l.unit), strconv.FormatFloat(ratio, 'g', 2, 64)
+			c.hand, c.ratio = l.handIs+": "+show(hand, l.unit), showRatio(ratio)
 		}
 	}
 	switch {
@@ -99,4 +99,12 @@ func show(v float64, unit string) string {
 		digits++
 	}
 	return strings.TrimSpace(strconv.FormatFloat(v, 'f', digits, 64) + " " + unit)
+}
+
+// showRatio gives two digits after the point, or two digits where these are 0.
+func showRatio(v float64) string {
+	if v < 0.1 {
+		return strconv.FormatFloat(v, 'g', 2, 64)
+	}
+	return strconv.FormatFloat(v, 'f', 2, 64)
 }
