@@ -84,5 +84,25 @@ func newRootCommand() *cobra.Command {
 	root.AddCommand(newRunCommand(), newClientsCommand(), newKeeperCommand(),
 		newInitCommand(), newValidateCommand(), newPlanCommand(), newSchemaCommand(),
 		newLabCommand(), newPreflightCommand())
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())
+	})
+	sayUsage(root)
 	return root
+}
+
+// sayUsage has every command say how it is used when the number of its
+// arguments is wrong.
+func sayUsage(cmd *cobra.Command) {
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			if check(cmd, args) != nil {
+				return fmt.Errorf("wrong number of arguments (%d): usage: %s", len(args), cmd.UseLine())
+			}
+			return nil
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		sayUsage(sub)
+	}
 }

@@ -17,6 +17,8 @@ func run(ctx context.Context, cmd *cobra.Command, o runner.Options) error {
 	switch {
 	case errors.As(err, &invalid):
 		return withCode(exitInvalid, err)
+	case errors.Is(err, runner.ErrFolder):
+		return withCode(exitUsage, err)
 	case err != nil && result == nil:
 		return withCode(exitInternal, err)
 	}

@@ -7,6 +7,8 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -62,6 +64,9 @@ func (l *Lab) Start(host string, s HostCommand) (*HostProcess, error) {
 }
 
 func (l *Lab) start(ctx context.Context, host string, s HostCommand) (*HostProcess, error) {
+	if !slices.Contains(l.state.Hosts, host) {
+		return nil, fmt.Errorf("run %s in %s: lab %s has no such host (hosts: %s)", s.Path, host, l.state.ID, strings.Join(l.state.Hosts, ", "))
+	}
 	w, err := dialWire(hostSocket(l.state.Dir, host))
 	if err != nil {
 		return nil, fmt.Errorf("run %s in %s: %w: %w", s.Path, host, ErrHostDark, err)

@@ -39,6 +39,8 @@ type Loaded struct {
 	Experiment *experiments.Experiment
 	Path       string
 	Layouts    []Layout
+
+	doc *strict.Document // the experiment's file, to point at what is wrong
 }
 
 // Layout is one layout's hosts and plan. An experiment that is loaded with an
@@ -73,7 +75,7 @@ func Load(o Options) (*Loaded, error) {
 	if err != nil {
 		return nil, &InvalidError{err}
 	}
-	l := &Loaded{Experiment: exp, Path: path}
+	l := &Loaded{Experiment: exp, Path: path, doc: strict.Read(src, path)}
 	names, err := layoutNames(exp, o)
 	if err != nil {
 		return nil, &InvalidError{err}
@@ -110,7 +112,7 @@ func Schemas(faults map[fault.Kind]fault.Info) map[string]json.RawMessage {
 func readFile(path, what string) ([]byte, error) {
 	src, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, &InvalidError{fmt.Errorf("read %s %s: no such file", what, path)}
+		return nil, &InvalidError{fmt.Errorf("read %s %s: no such file: name the file or a folder that holds one; injector init FOLDER writes an example", what, path)}
 	}
 	if err != nil {
 		return nil, &InvalidError{fmt.Errorf("read %s: %w", what, err)}
@@ -145,9 +147,9 @@ func (l *Loaded) layout(name string, o Options) (Layout, error) {
 		path = filepath.Join(filepath.Dir(l.Path), l.Experiment.Layouts[name].Lab)
 	}
 	layout := Layout{Name: name, Path: path}
-	src, err := readFile(path, "inventory")
+	src, err := os.ReadFile(path)
 	if err != nil {
-		return layout, err
+		return layout, l.unread(name, path, err)
 	}
 	layout.Inventory, err = inventory.Parse(src, path, l.Experiment.LabVariables())
 	if err != nil {
@@ -161,6 +163,21 @@ func (l *Loaded) layout(name string, o Options) (Layout, error) {
 		return layout, fmt.Errorf("plan %s: %w", path, err)
 	}
 	return layout, nil
+}
+
+// unread says that a layout's file cannot be read: at the place that names it, if
+// that is in the experiment.
+func (l *Loaded) unread(name, path string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%s: no such file", path)
+	}
+	at := l.doc.Root.Get("layouts", name, "lab")
+	if name == "" || at == nil {
+		return fmt.Errorf("read inventory: %w", err)
+	}
+	doc := *l.doc
+	doc.Add(at, "write the lab file's path as seen from the experiment's folder", "read lab file: %v", err)
+	return doc.Err()
 }
 
 // knownSteps refuses a runbook step that no layout has: a misspelt one would be

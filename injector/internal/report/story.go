@@ -12,6 +12,9 @@ func story(run *Run) []string {
 	if len(run.Layouts) == 0 {
 		return []string{fmt.Sprintf("The run was %s: %s", run.Outcome, sentence(run.Reason)), "No fault was applied and no host was changed."}
 	}
+	if run.Outcome == RefusedRun && len(run.Layouts) == 1 { // with several, others may have run
+		return []string{fmt.Sprintf("The run was refused: %s", sentence(run.Reason)), "No fault was applied and no host was changed."}
+	}
 	return []string{storyStages(run), storyService(run), storyData(run), storyCompare(run), storyEnd(run)}
 }
 

@@ -28,6 +28,7 @@ func TestStoryFollowsTheData(t *testing.T) {
 		"residue":          {func(r *report.Run) { r.HostState = report.Residue }, "some hosts were not left as they were found", "every host was left"},
 		"late":             {func(r *report.Run) { r.Layouts[1].Probes[0].Outages[0].UnsureBeforeS = 3 }, "6.1 s (at most 9.1 s: clients were late)", ""},
 		"refused":          {func(r *report.Run) { r.Layouts, r.Outcome, r.Reason = nil, report.RefusedRun, "no root" }, "The run was refused: no root.", "stages"},
+		"refused layout":   {func(r *report.Run) { r.Layouts, r.Outcome, r.Reason = r.Layouts[:1], report.RefusedRun, "no root" }, "The run was refused: no root.", "went through"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			run := fixture(t)

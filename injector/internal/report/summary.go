@@ -21,7 +21,7 @@ func Summary(w io.Writer, run *Run) error {
 				if l.Outcome != Completed {
 					word = string(l.Outcome)
 				}
-				fmt.Fprintf(&out, "%s %s: %s\n", l.Name, word, reason)
+				out.WriteString(strings.TrimSpace(fmt.Sprintf("%s %s: %s", l.Name, word, reason)) + "\n")
 			}
 			if len(l.Failed) > 0 {
 				fmt.Fprintf(&out, "%s failed: %s\n", l.Name, strings.Join(l.Failed, ", "))

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"golang.org/x/sys/unix"
@@ -53,7 +54,28 @@ func joinHosts(o Options) (ground, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := dialled(nc, o.NATS, brokerLimit); err != nil {
+		nc.Close()
+		return nil, err
+	}
 	return &hostGround{nc: nc, key: key}, nil
+}
+
+// brokerLimit is how long the broker may take to answer.
+const brokerLimit = 5 * time.Second
+
+// dialled waits for the connection: without it every agent would look unreachable.
+func dialled(nc *nats.Conn, url string, limit time.Duration) error {
+	for end := time.Now().Add(limit); !nc.IsConnected(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			why := nc.LastError()
+			if why == nil {
+				why = nats.ErrTimeout
+			}
+			return refuse("the broker %s does not answer within %s (%v): check that it runs there and that --nats names it", url, limit, why)
+		}
+	}
+	return nil
 }
 
 // Link is the connection to the broker.

@@ -39,6 +39,9 @@ type labGround struct {
 // A ground that comes with an error must be taken down like any other.
 func raiseLab(ctx context.Context, l *layout, dir string, o Options) (_ ground, err error) {
 	g := &labGround{inv: l.inv, dir: dir}
+	if err := programs(l.inv, &o); err != nil {
+		return nil, err
+	}
 	g.lab, err = lab.Up(ctx, lab.Config{Inventory: *l.inv, Dir: dir, Services: o.Services, HostAgent: o.HostAgent,
 		Variables: l.variables, Logger: o.Logger})
 	if err != nil {
@@ -52,6 +55,23 @@ func raiseLab(ctx context.Context, l *layout, dir string, o Options) (_ ground, 
 		return g, err
 	}
 	return g, g.broker.ListenUnix(filepath.Join(g.lab.MgmtDir(), "broker.sock"))
+}
+
+// programs misses the files that hosts will start, before any host is raised.
+// Without services no folder of them is needed.
+func programs(inv *inventory.Inventory, o *Options) error {
+	if _, err := os.Stat(o.HostAgent); err != nil {
+		return refuse("there is no host agent at %s: run make build, or name it with --hostagent", o.HostAgent)
+	}
+	for _, s := range inv.Services {
+		if _, err := os.Stat(filepath.Join(o.Services, s.Exec)); err != nil {
+			return refuse("service %s needs the program %s, which is not in %s: run make build, or name the folder with --services", s.Name, s.Exec, o.Services)
+		}
+	}
+	if _, err := os.Stat(o.Services); err != nil {
+		o.Services = ""
+	}
+	return nil
 }
 
 // Link is the connection to the embedded broker.

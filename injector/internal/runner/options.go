@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -34,6 +35,9 @@ type InvalidError struct{ Err error }
 
 func (e *InvalidError) Error() string { return e.Err.Error() }
 func (e *InvalidError) Unwrap() error { return e.Err }
+
+// ErrFolder says that the run's folder could not be made.
+var ErrFolder = errors.New("name a folder that can be written with --out")
 
 // stopError ends a layout before its judgement.
 type stopError struct {

@@ -33,7 +33,7 @@ func Run(ctx context.Context, o Options) (*report.Run, error) {
 	}
 	dir := filepath.Join(o.Dir, id)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("create run folder: %w", err)
+		return nil, fmt.Errorf("create run folder: %w: %w", err, ErrFolder)
 	}
 	if o.Observer == nil {
 		o.Observer = newLines(o.Out)
