@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -26,7 +27,9 @@ func newGuardianCommand(o *options) *cobra.Command {
 			}
 			c.Root, c.BootID, c.Drivers, c.Logger = o.root, bootID, builtin(), o.logger()
 			c.Spool = func() (guardian.Recorder, error) { return control.OpenSpool(o.spoolDir()) }
-			return guardian.Run(cmd.Context(), c)
+			// SIGTERM goes to all of a service at once; the guardian's end is the
+			// agent's to decide.
+			return guardian.Run(context.WithoutCancel(cmd.Context()), c)
 		},
 	}
 	f := cmd.Flags()

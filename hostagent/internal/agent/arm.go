@@ -47,7 +47,7 @@ func (a *Agent) arm(_ context.Context, c control.Command, r control.ArmRequest) 
 	if r.Lease <= 0 {
 		r.Lease = DefaultLease
 	}
-	refused := a.armable(r, now)
+	refused := a.armable(&r, now)
 	for _, id := range r.IDs {
 		err := refused
 		if err == nil {
@@ -61,7 +61,9 @@ func (a *Agent) arm(_ context.Context, c control.Command, r control.ArmRequest) 
 	return reply, nil
 }
 
-func (a *Agent) armable(r control.ArmRequest, now clocks) error {
+// armable says why r is refused as a whole; it shortens a lease that is longer
+// than the host's policy lets an injection go without a renewal.
+func (a *Agent) armable(r *control.ArmRequest, now clocks) error {
 	if lead := r.At.Sub(now.wall); lead < minLead {
 		return fault.Refuse("at", "the start lies %s ahead by this host's clock; at least %s are needed", lead, minLead)
 	}
@@ -72,23 +74,32 @@ func (a *Agent) armable(r control.ArmRequest, now clocks) error {
 	if err != nil {
 		return refusal("%v", err)
 	}
-	return policy.bounds(r, now.wall)
+	r.Lease = policy.lease(r.Lease)
+	return policy.bounds(*r, now.wall)
 }
 
 func (a *Agent) armOne(id fault.InjectionID, r control.ArmRequest, now clocks) error {
+	inj, err := a.setArmed(id, r, now)
+	if err != nil {
+		return err
+	}
+	a.emit(a.eventOf(inj, evidence.Armed)) // not under the lock: a slow disk must not hold up the heartbeat
+	return nil
+}
+
+func (a *Agent) setArmed(id fault.InjectionID, r control.ArmRequest, now clocks) (*injection, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	inj := a.live[id]
 	if inj == nil {
-		return refusal("injection %s is not prepared", id)
+		return nil, refusal("injection %s is not prepared", id)
 	}
 	if inj.step > armed {
-		return refusal("injection %s was fired already", id)
+		return nil, refusal("injection %s was fired already", id)
 	}
 	inj.step = armed
 	inj.at, inj.end = now.bootTime(r.At), now.bootTime(r.End)
 	inj.lease, inj.unattended = r.Lease, r.Unattended
 	inj.leaseEnd = inj.at.Add(inj.reach())
-	a.emit(a.eventOf(inj, evidence.Armed))
-	return nil
+	return inj, nil
 }

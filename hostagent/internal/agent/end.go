@@ -31,6 +31,8 @@ func (a *Agent) halt(why string) control.RevertReply {
 	var ids []fault.InjectionID
 	for id, inj := range a.live {
 		ids = append(ids, id)
+		inj.step = ending // none of them may be admitted from here on
+		inj.drop()
 		if inj.abort != nil {
 			inj.abort() // a batch that is being applied is given up as a whole
 		}
@@ -152,10 +154,11 @@ func (a *Agent) notReverted(inj *injection, err error) control.Ended {
 	e := a.eventOf(inj, evidence.Failed)
 	e.Message = err.Error()
 	a.emit(e)
+	// Before the lock: it waits while another record is synced.
+	rec, _ := a.journal.Find(inj.ID)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	inj.retryAt = fault.Now().Add(revertRetry)
-	rec, _ := a.journal.Find(inj.ID)
 	return control.Ended{ID: inj.ID, Phase: string(rec.Phase), Error: fault.AsError(err)}
 }
 

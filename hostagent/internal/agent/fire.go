@@ -33,10 +33,10 @@ func (a *Agent) fire(_ context.Context, _ control.Command, r control.FireRequest
 	var ack control.Ack
 	batches := map[batchKey][]*injection{}
 	for _, id := range r.IDs {
-		inj, err := a.ignite(id)
+		inj, until, err := a.ignite(id)
 		ack.Results = append(ack.Results, control.Result{ID: id, Error: fault.AsError(err)})
 		if inj != nil {
-			key := batchKey{inj.Kind, inj.plugin, inj.at, inj.until()}
+			key := batchKey{inj.Kind, inj.plugin, inj.at, until}
 			batches[key] = append(batches[key], inj)
 		}
 	}
@@ -48,26 +48,27 @@ func (a *Agent) fire(_ context.Context, _ control.Command, r control.FireRequest
 }
 
 // ignite marks an armed injection as fired. It returns none for one that was
-// fired before, as after a lost reply.
-func (a *Agent) ignite(id fault.InjectionID) (*injection, error) {
+// fired before, as after a lost reply. The end is read here, as a renewal may
+// move it at any time.
+func (a *Agent) ignite(id fault.InjectionID) (*injection, fault.BootTime, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	inj := a.live[id]
 	switch {
 	case inj == nil:
-		return nil, refusal("injection %s is not prepared", id)
+		return nil, 0, refusal("injection %s is not prepared", id)
 	case a.stopping:
-		return nil, refusal("the agent is stopping")
+		return nil, 0, refusal("the agent is stopping")
 	case inj.step == fired || inj.step == inside:
-		return nil, nil
+		return nil, 0, nil
 	case inj.step != armed:
-		return nil, refusal("injection %s is not armed", id)
+		return nil, 0, refusal("injection %s is not armed", id)
 	}
 	if late := fault.Now().Sub(inj.at); late > maxLate {
-		return nil, refusal("injection %s was to start %s ago", id, late)
+		return nil, 0, refusal("injection %s was to start %s ago", id, late)
 	}
 	inj.step = fired
-	return inj, nil
+	return inj, inj.until(), nil
 }
 
 // burn waits for the instant of a batch and applies what was not dropped.

@@ -68,9 +68,11 @@ func (i *injection) holdsLease() bool {
 }
 
 // until is the end that the plugin is told.
-func (i *injection) until() fault.BootTime {
-	if i.holdsLease() && i.leaseEnd < i.end {
-		return i.leaseEnd
+func (i *injection) until() fault.BootTime { return i.untilOf(i.leaseEnd) }
+
+func (i *injection) untilOf(leaseEnd fault.BootTime) fault.BootTime {
+	if i.holdsLease() && leaseEnd < i.end {
+		return leaseEnd
 	}
 	return i.end
 }

@@ -22,6 +22,8 @@ func (a *Agent) open(ctx context.Context) error {
 		return fmt.Errorf("start agent: %w; is another hostagent running on %s?", err, a.cfg.Root)
 	}
 	a.lock = lock
+	// Who holds the lock reverts, also when told to stop meanwhile: nobody else would.
+	ctx = context.WithoutCancel(ctx)
 	a.groups = guardian.NewGroups(a.cfg.Name, a.cfg.Root)
 	a.plugins = newPool(a)
 	if err := a.clear(ctx); err != nil {

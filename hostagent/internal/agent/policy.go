@@ -91,6 +91,11 @@ func (p Policy) allows(i control.Injection, now time.Time) error {
 	return p.frozen(now)
 }
 
+// lease shortens a lease to the longest time that the host allows without a renewal.
+func (p Policy) lease(asked time.Duration) time.Duration {
+	return min(asked, time.Duration(p.MaxUnattended))
+}
+
 // bounds says why an injection may not be armed as r asks; nil if it may.
 func (p Policy) bounds(r control.ArmRequest, now time.Time) error {
 	if length := r.End.Sub(r.At); length > time.Duration(p.MaxHardEnd) {

@@ -14,6 +14,11 @@ const renewTimeout = 10 * time.Second
 
 func (a *Agent) renew(ctx context.Context, _ control.Command, r control.RenewRequest) (control.Ack, error) {
 	var ack control.Ack
+	policy, err := ReadPolicy(a.cfg.Root)
+	if err != nil {
+		return ack, refusal("%v", err)
+	}
+	r.Lease = policy.lease(r.Lease)
 	for _, id := range r.IDs {
 		err := a.renewOne(ctx, id, r.Lease)
 		ack.Results = append(ack.Results, control.Result{ID: id, Error: fault.AsError(err)})
@@ -32,26 +37,36 @@ func (a *Agent) renewOne(ctx context.Context, id fault.InjectionID, lease time.D
 		a.mu.Unlock()
 		return refusal("injection %s was not fired; its lease begins at its start", id)
 	}
-	now := fault.Now()
-	if inj.step == ending || inj.leaseEnd <= now || inj.end <= now {
+	if err := inj.renewable(); err != nil {
 		a.mu.Unlock()
-		return refusal("the lease of injection %s has run out, which is final", id)
+		return err
 	}
 	if lease > 0 {
 		inj.lease = lease
 	}
-	// Before its start it already reaches further than a renewal would.
-	inj.leaseEnd = max(inj.leaseEnd, now.Add(inj.reach()))
-	until, reach := inj.until(), inj.step == inside && inj.holdsLease()
+	reach := inj.step == inside && inj.holdsLease()
+	if !reach {
+		// Before its start it already reaches further than a renewal would.
+		inj.leaseEnd = max(inj.leaseEnd, fault.Now().Add(inj.reach()))
+	}
 	a.mu.Unlock()
 	if !reach {
 		return nil
 	}
-	return a.extend(ctx, inj, until)
+	return a.extend(ctx, inj)
 }
 
-// extend carries a renewal to the plugin and the kernel.
-func (a *Agent) extend(ctx context.Context, inj *injection, until fault.BootTime) error {
+// renewable says why inj may not be renewed any more; nil if it may.
+func (i *injection) renewable() error {
+	if now := fault.Now(); i.step == ending || i.leaseEnd <= now || i.end <= now {
+		return refusal("the lease of injection %s has run out, which is final", i.ID)
+	}
+	return nil
+}
+
+// extend carries a renewal to the plugin and the kernel. The lease is longer
+// only when they hold it: one that runs out meanwhile has run out.
+func (a *Agent) extend(ctx context.Context, inj *injection) error {
 	ctx, cancel := context.WithTimeout(ctx, renewTimeout)
 	defer cancel()
 	select {
@@ -61,10 +76,12 @@ func (a *Agent) extend(ctx context.Context, inj *injection, until fault.BootTime
 	}
 	defer func() { <-inj.op }()
 	a.mu.Lock()
-	still := inj.step == inside
+	err := inj.renewable()
+	leaseEnd := max(inj.leaseEnd, fault.Now().Add(inj.reach()))
+	until := inj.untilOf(leaseEnd)
 	a.mu.Unlock()
-	if !still {
-		return refusal("injection %s is being reverted", inj.ID)
+	if err != nil {
+		return err
 	}
 	applied, err := inj.plugin.Apply(ctx, []fault.RawItem{inj.item()}, 0, until)
 	if err == nil && len(applied) == 1 && applied[0].Err != nil {
@@ -74,6 +91,9 @@ func (a *Agent) extend(ctx context.Context, inj *injection, until fault.BootTime
 		// The lease that the kernel holds still runs; the next renewal may do better.
 		return err
 	}
+	a.mu.Lock()
+	inj.leaseEnd = max(inj.leaseEnd, leaseEnd)
+	a.mu.Unlock()
 	a.emit(a.eventOf(inj, evidence.Renewed))
 	return nil
 }
