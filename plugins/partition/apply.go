@@ -19,6 +19,9 @@ func (p *Partition) Apply(ctx context.Context, t fault.Target, c Change, _, unti
 		return err
 	}
 	defer closeBoth(ns, h)
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("wait for the network namespace: %w", err)
+	}
 	if c.Way == WayRoutes {
 		return p.applyRoutes(h, c)
 	}
@@ -50,7 +53,7 @@ func (p *Partition) applyDevice(h *netlink.Handle, c Change, d Device, until fau
 			return err
 		}
 		if held {
-			return t.setRule(slot, c.rule(until))
+			return p.renew(t, slot, c, until)
 		}
 		if slot == bpf.Slots {
 			return fmt.Errorf("all %d slots of %s are taken: %w", bpf.Slots, d.Name, fault.ErrChanged)
@@ -63,6 +66,19 @@ func (p *Partition) applyDevice(h *netlink.Handle, c Change, d Device, until fau
 		return t.fill(slot, c, w, until)
 	}
 	return p.applyFirst(h, c, d, link, until)
+}
+
+// renew moves the end of a cut that is in place. One whose lease has run out in
+// the kernel has healed, and does not come back.
+func (p *Partition) renew(t *table, slot uint32, c Change, until fault.BootTime) error {
+	now, err := t.rule(slot)
+	if err != nil {
+		return err
+	}
+	if now.Until <= uint64(fault.Now()) && !p.noEffect {
+		return fmt.Errorf("renew cut: its lease has run out, which is final: %w", fault.ErrChanged)
+	}
+	return t.setRule(slot, c.rule(until))
 }
 
 // applyFirst is for a device without a table of ours.
@@ -118,7 +134,7 @@ func (p *Partition) Revert(_ context.Context, t fault.Target, c Change) error {
 	if c.Way == WayRoutes {
 		return revertRoutes(h, c)
 	}
-	var errs []error
+	var errs, stuck []error
 	for _, d := range c.Devices {
 		link, err := linkOf(h, d)
 		if errors.Is(err, fault.ErrGone) {
@@ -127,9 +143,17 @@ func (p *Partition) Revert(_ context.Context, t fault.Target, c Change) error {
 		if err == nil {
 			err = revertDevice(h, link, c, d)
 		}
+		if errors.Is(err, fault.ErrStuck) {
+			stuck = append(stuck, err)
+			continue
+		}
 		errs = append(errs, err)
 	}
-	return errors.Join(errs...)
+	// Stuck is an end: it must not hide a device that is still cut.
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	return errors.Join(stuck...)
 }
 
 func revertDevice(h *netlink.Handle, link netlink.Link, c Change, d Device) error {
@@ -164,11 +188,8 @@ func revertDevice(h *netlink.Handle, link netlink.Link, c Change, d Device) erro
 	if err != nil {
 		return err
 	}
-	if err := detach(h, link); err != nil {
-		return err
-	}
 	if !added.clsact {
-		return nil
+		return detach(h, link)
 	}
 	return dropClsact(h, link, added.txqlen)
 }
@@ -202,21 +223,31 @@ func detach(h *netlink.Handle, link netlink.Link) error {
 	return nil
 }
 
+// dropClsact takes our qdisc away, and with it our filters, in one step: were
+// they gone first, a death in between would leave a qdisc that nobody knows.
+// The queue length goes before for the same reason.
 func dropClsact(h *netlink.Handle, link netlink.Link, txqlen int) error {
 	all, _, err := foreignFilters(h, link)
 	if err != nil {
 		return err
 	}
 	if all > 0 {
+		if err := detach(h, link); err != nil {
+			return err
+		}
 		return fmt.Errorf("clsact of %s holds %d filters of somebody else now; left in place: %w", link.Attrs().Name, all, fault.ErrStuck)
 	}
-	if err := h.QdiscDel(clsact(link)); err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EINVAL) {
-		return fmt.Errorf("delete clsact of %s: %w", link.Attrs().Name, err)
-	}
-	if txqlen == 0 && link.Attrs().TxQLen != 0 {
+	if txqlen == 0 && link.Attrs().TxQLen == kernelTxQLen { // another length is somebody else's
 		if err := h.LinkSetTxQLen(link, 0); err != nil {
 			return fmt.Errorf("restore queue length of %s: %w", link.Attrs().Name, err)
 		}
 	}
+	if err := h.QdiscDel(clsact(link)); err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EINVAL) {
+		return fmt.Errorf("delete clsact of %s: %w", link.Attrs().Name, err)
+	}
 	return nil
 }
+
+// kernelTxQLen is what the kernel makes of a queue length of 0 when a qdisc is
+// added: DEFAULT_TX_QUEUE_LEN of net/core.
+const kernelTxQLen = 1000
