@@ -128,9 +128,13 @@ func OpenPidfd(pid int, start uint64) (*os.File, error) {
 		return nil, fmt.Errorf("open pidfd of %d: %w", pid, err)
 	}
 	f := os.NewFile(uintptr(fd), "pidfd")
-	if !Alive(pid, start) {
+	now, err := StartTime(pid)
+	if err == nil && now != start {
+		err = ErrGone
+	}
+	if err != nil { // one that can't be read is not gone
 		_ = f.Close()
-		return nil, ErrGone
+		return nil, err
 	}
 	return f, nil
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 )
 
@@ -19,7 +20,7 @@ type live struct {
 type liveEntry struct {
 	item  RawItem
 	until BootTime
-	idle  chan struct{} // closed when no Apply of it runs
+	busy  []chan struct{} // each closed when an Apply of it has ended; a renewal may overtake another
 }
 
 func newLive() *live {
@@ -50,7 +51,7 @@ func (l *live) add(items []RawItem, until BootTime) (settle func([]Applied)) {
 		if old, ok := l.entries[key]; ok {
 			before[i] = old
 		}
-		l.entries[key] = liveEntry{item: it, until: until, idle: idle}
+		l.entries[key] = liveEntry{item: it, until: until, busy: append(running(before[i].busy), idle)}
 	}
 	l.wake()
 	return func(applied []Applied) {
@@ -59,13 +60,26 @@ func (l *live) add(items []RawItem, until BootTime) (settle func([]Applied)) {
 		close(idle)
 		for i, old := range before {
 			key := liveKey(items[i].Target, items[i].Change)
-			_, still := l.entries[key]
+			now, still := l.entries[key]
 			if still && (i >= len(applied) || applied[i].Err != nil) {
+				old.busy = running(now.busy)
 				l.entries[key] = old
 			}
 		}
 		l.wake()
 	}
+}
+
+// running leaves out what is closed.
+func running(busy []chan struct{}) []chan struct{} {
+	return slices.DeleteFunc(slices.Clone(busy), func(idle chan struct{}) bool {
+		select {
+		case <-idle:
+			return true
+		default:
+			return false
+		}
+	})
 }
 
 // settled waits until no Apply of the injection runs: a Revert that overtook it
@@ -77,12 +91,14 @@ func (l *live) settled(ctx context.Context, t Target, change json.RawMessage) er
 	if !ok {
 		return nil
 	}
-	select {
-	case <-e.idle:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("wait for the end of apply: %w", ctx.Err())
+	for _, idle := range e.busy {
+		select {
+		case <-idle:
+		case <-ctx.Done():
+			return fmt.Errorf("wait for the end of apply: %w", ctx.Err())
+		}
 	}
+	return nil
 }
 
 func (l *live) remove(t Target, change json.RawMessage) {

@@ -88,3 +88,22 @@ func TestErrorsKeepTheirMeaningOnTheWire(t *testing.T) {
 		t.Errorf("wrapped again: %+v", again)
 	}
 }
+
+// A renewal that hangs may be overtaken by the next: Revert waits for both.
+func TestRevertWaitsForAllRunningApplies(t *testing.T) {
+	for _, order := range [][]int{{0, 1}, {1, 0}} {
+		l := newLive()
+		l.add([]RawItem{item("a")}, 5)([]Applied{{ID: "a"}})
+		settle := []func([]Applied){l.add([]RawItem{item("a")}, 6), l.add([]RawItem{item("a")}, 7)}
+		settle[order[0]](nil)
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		if err := l.settled(ctx, item("a").Target, item("a").Change); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("order %v: beside a running apply: %v", order, err)
+		}
+		cancel()
+		settle[order[1]](nil)
+		if err := l.settled(t.Context(), item("a").Target, item("a").Change); err != nil {
+			t.Error(err)
+		}
+	}
+}
