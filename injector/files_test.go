@@ -101,6 +101,7 @@ func TestExitCodes(t *testing.T) {
 		{"every: 50ms", "evry: 50ms", []string{"validate", dir}, exitInvalid, "did you mean every?"},
 		{"lab.yaml", "lob.yaml", []string{"validate", dir}, exitInvalid, "no such file"},
 		{"powerloss: {}", "powerlos: {}", []string{"validate", dir}, exitInvalid, "did you mean powerloss?"},
+		{"{power: ups-1}", "{power: ups-9}", []string{"plan", dir}, exitInvalid, path + ":31:29: plan "},
 		{"{power: ups-1}", "{site: internet}", []string{"plan", dir}, exitInvalid, "picks no host"},
 		{"limits: {hosts: 1}", "limits: {sites: [south]}", []string{"plan", dir}, exitRefused, "site north is not among"},
 		{"limits:", "runbook: [{at: T+9s, step: call-them}]\nlimits:", []string{"plan", dir}, exitInvalid, `no layout has a step "call-them"`},

@@ -159,10 +159,49 @@ func (l *Loaded) layout(name string, o Options) (Layout, error) {
 		return layout, fmt.Errorf("read inventory %s: services and runbook are parts of a lab file; an inventory of real hosts has none", path)
 	}
 	layout.Plan, err = plan.New(l.Experiment, layout.Inventory, name, o.Faults)
+	if err != nil && !errors.Is(err, plan.ErrRefused) {
+		return layout, l.unfit(path, err)
+	}
 	if err != nil {
 		return layout, fmt.Errorf("plan %s: %w", path, err)
 	}
 	return layout, nil
+}
+
+// unfit says why the experiment does not fit a layout's file: what is wrong with
+// a fault at its place in the experiment.
+func (l *Loaded) unfit(path string, err error) error {
+	all := []error{err}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		all = joined.Unwrap()
+	}
+	doc := *l.doc
+	var others []error
+	for _, err := range all {
+		if at := l.place(err); at != nil {
+			doc.Add(at, "", "plan %s: %v", path, err)
+			continue
+		}
+		others = append(others, fmt.Errorf("plan %s: %w", path, err))
+	}
+	return errors.Join(append([]error{doc.Err()}, others...)...)
+}
+
+// place is where the fault stands that err speaks of; nil if it speaks of none.
+func (l *Loaded) place(err error) *strict.Node {
+	var of *plan.FaultError
+	stages := l.doc.Root.Get("stages").List()
+	if !errors.As(err, &of) || of.Stage >= len(stages) {
+		return nil
+	}
+	faults := stages[of.Stage].Get("faults").List()
+	if of.Fault >= len(faults) {
+		return nil
+	}
+	if on := faults[of.Fault].Get("on"); on != nil {
+		return on
+	}
+	return faults[of.Fault]
 }
 
 // unread says that a layout's file cannot be read: at the place that names it, if

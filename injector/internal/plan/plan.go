@@ -22,6 +22,18 @@ import (
 // not say so. Any other error of New means that the files do not fit together.
 var ErrRefused = errors.New("plan refused")
 
+// FaultError is what is wrong with one fault of one stage, both counted from 0,
+// so that its place in the file can be told.
+type FaultError struct {
+	Stage, Fault int
+	Err          error
+}
+
+func (e *FaultError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *FaultError) Unwrap() error { return e.Err }
+
 // powerloss is folded into one timeline per host; partition is what a dark
 // switch means for a host that has power.
 const (
@@ -54,8 +66,12 @@ func New(exp *experiments.Experiment, inv *inventory.Inventory, layout string, i
 	for i, s := range exp.Stages {
 		b.Stages = append(b.Stages, Stage{Name: s.Stage, At: s.At, Wall: b.WallAt(s.At), Source: s.Source})
 		b.hit = append(b.hit, map[string]bool{})
-		for _, f := range s.Faults {
+		for j, f := range s.Faults {
+			before := len(b.errs)
 			b.fault(i, s, f)
+			for k := before; k < len(b.errs); k++ {
+				b.errs[k] = &FaultError{Stage: i, Fault: j, Err: b.errs[k]}
+			}
 		}
 	}
 	b.foldPower()
