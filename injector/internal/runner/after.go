@@ -116,6 +116,19 @@ func (r *layoutRun) revertAll(ctx context.Context) {
 	r.rec.say(evidence.Reverted, "everything reverted on %d hosts", len(r.fleet.hosts))
 }
 
+// lastEvidence is how long agents may take to send what they noted of the last ends.
+const lastEvidence = time.Second
+
+// awaitEnds waits until the agents' own evidence of every end is there: they send
+// it beside their answer, and after a halt nothing else gives it time to come.
+func (d *drive) awaitEnds(ctx context.Context, limit time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	untold := func(r *injectionResult) bool { return r.fired && r.phase != "" && r.ended.IsZero() }
+	for len(d.keep(d.plan.Injections, untold)) > 0 && sleep(ctx, 20*time.Millisecond) {
+	}
+}
+
 // lower stops clients and evidence and takes the ground down.
 func (r *layoutRun) lower(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, downLimit)
@@ -124,6 +137,9 @@ func (r *layoutRun) lower(ctx context.Context) {
 		_ = r.collector.Close()
 	}
 	if r.caller != nil {
+		if r.drive != nil {
+			r.drive.awaitEnds(ctx, lastEvidence)
+		}
 		for agent, n := range r.caller.Missing() {
 			r.doubts = append(r.doubts, fmt.Sprintf("%d pieces of evidence of agent %s are missing", n, agent))
 		}

@@ -55,6 +55,26 @@ func TestRefusalInASecondRound(t *testing.T) {
 	})
 }
 
+// The evidence of an end may come after the answer that told of it, and is
+// waited for, but not for ever.
+func TestLastEvidenceIsAwaited(t *testing.T) {
+	for comes, want := range map[time.Duration]time.Duration{300 * time.Millisecond: 300 * time.Millisecond, time.Hour: time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			i := cut("p1", time.Second, time.Minute)
+			d, _ := newDrive(&plan.Plan{Injections: []plan.Injection{i}})
+			d.reset()
+			d.set(i.ID, func(r *injectionResult) { r.fired, r.phase = true, "reverted" })
+			timer := time.AfterFunc(comes, func() { d.set(i.ID, func(r *injectionResult) { r.end("reverted", time.Now()) }) })
+			defer timer.Stop()
+			began := time.Now()
+			d.awaitEnds(t.Context(), time.Second)
+			if took := time.Since(began); took < want || took > want+50*time.Millisecond {
+				t.Errorf("waited %s, want %s", took, want)
+			}
+		})
+	}
+}
+
 // A step that never ends is ended, and the run goes on without it.
 func TestStepThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
