@@ -22,6 +22,10 @@ type Log struct {
 func OpenLog(path string) (*Log, []byte, error) {
 	_, statErr := os.Stat(path)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if errors.Is(err, unix.EROFS) {
+		// As after an error of the disk: what is in it counts, each write will fail.
+		f, err = os.Open(path)
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("open log: %w", err)
 	}

@@ -29,6 +29,9 @@ func Path(root string) string { return filepath.Join(root, "journal") }
 // TakeLock takes the lock at path, waiting until ctx ends. Then it returns ErrLocked.
 func TakeLock(ctx context.Context, path string) (*Lock, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if errors.Is(err, unix.EROFS) {
+		f, err = os.Open(path) // flock(2) needs no right to write, and reverting must go on
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open lock: %w", err)
 	}
