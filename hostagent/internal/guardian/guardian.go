@@ -90,18 +90,33 @@ func takeOver(ctx context.Context, c Config, reason string) error {
 	if err := Fence(fenceCtx, c.Agent, c.Plugins, state.Plugins); err != nil {
 		c.Logger.Error("guardian", "error", err)
 	}
-	lockCtx, cancel := context.WithTimeout(ctx, lockTimeout)
-	defer cancel()
-	lock, err := journal.TakeLock(lockCtx, journal.LockPath(c.Root))
-	if errors.Is(err, journal.ErrLocked) {
-		c.Logger.Info("guardian: another process has taken over")
-		return nil
-	}
-	if err != nil {
+	lock, err := takeLock(ctx, c)
+	if lock == nil || err != nil {
 		return err
 	}
 	defer func() { _ = lock.Release() }()
 	return revert(ctx, c, reason)
+}
+
+// takeLock waits for the journal's lock as long as the agent, which SIGKILL has
+// been sent, still holds it: in an uninterruptible sleep or a frozen group that
+// may be long. Nil without an error: somebody else has taken over.
+func takeLock(ctx context.Context, c Config) (*journal.Lock, error) {
+	for {
+		lockCtx, cancel := context.WithTimeout(ctx, lockTimeout)
+		lock, err := journal.TakeLock(lockCtx, journal.LockPath(c.Root))
+		cancel()
+		switch {
+		case !errors.Is(err, journal.ErrLocked):
+			return lock, err
+		case ctx.Err() != nil:
+			return nil, fmt.Errorf("guardian: %w", ctx.Err())
+		case !c.Agent.Alive():
+			c.Logger.Info("guardian: another process has taken over")
+			return nil, nil
+		}
+		c.Logger.Warn("guardian: the agent does not die and holds the lock; trying again", "pid", c.Agent.PID)
+	}
 }
 
 func revert(ctx context.Context, c Config, reason string) error {
