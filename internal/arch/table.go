@@ -25,6 +25,7 @@ var Rules = []Rule{
 	{"injector/internal/clients", []string{"experiments", "experiments/condition", "injector/internal/ledger", "injector/internal/probe"}, "the clients process and the side that listens to it"},
 	{"injector/internal/broker", []string{"internal/control", "internal/durable", "internal/evidence"}, "the only importer of nats-server: agents stay small without it"},
 	{"injector/internal/live", []string{"experiments", "injector/internal/ledger", "injector/internal/plan", "injector/internal/probe", "injector/internal/report", "internal/evidence", "internal/inventory"}, "draws what the runner tells it; neither imports the other"},
+	{"injector/internal/halt", []string{"internal/control", "plugins/fault"}, "ends runs from outside"},
 	{"injector/internal/preflight", []string{"internal/cgroup", "internal/lab"}, "tries out what this machine can do"},
 	{"injector/internal/runner", []string{"experiments", "experiments/condition", "injector/internal/*", "internal/control", "internal/digest", "internal/durable", "internal/evidence", "internal/inventory", "internal/lab", "internal/power", "internal/proc", "plugins", "plugins/fault"}, "drives one run from file to report"},
 

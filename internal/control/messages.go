@@ -23,7 +23,7 @@ const (
 	VerbObserve Verb = "observe" // InjectionsRequest -> ObserveReply
 	VerbRenew   Verb = "renew"   // RenewRequest -> Ack
 	VerbRevert  Verb = "revert"  // InjectionsRequest -> RevertReply
-	VerbHalt    Verb = "halt"    // no body -> RevertReply: revert all of this agent's injections
+	VerbHalt    Verb = "halt"    // HaltRequest, or no body -> RevertReply: revert all of this agent's injections
 	VerbStatus  Verb = "status"  // no body -> StatusReply
 	VerbDigest  Verb = "digest"  // DigestRequest -> DigestReply: the host as it is now
 )
@@ -118,6 +118,12 @@ type Observed struct {
 	Applied     *fault.Applied    `json:"applied,omitempty"`
 	Observation fault.Observation `json:"observation"`
 	Error       *fault.Error      `json:"error,omitempty"`
+}
+
+// HaltRequest names who halts when it is not the run's own injector, which then
+// is told of it by the agent and halts the run.
+type HaltRequest struct {
+	By string `json:"by"`
 }
 
 // RevertReply has one result an injection, with how it ended.

@@ -118,7 +118,8 @@ func (s *server) handle(ctx context.Context, data []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.Spool != nil {
+	// A halt may come from elsewhere: the evidence still belongs to the run.
+	if s.Spool != nil && c.Verb != VerbHalt {
 		if err := s.Spool.Follow(c.Run); err != nil && !safer(c.Verb) {
 			return nil, err
 		}

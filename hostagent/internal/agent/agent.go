@@ -128,7 +128,7 @@ func (a *Agent) Handle(ctx context.Context, c control.Command) (any, error) {
 	case control.VerbRevert:
 		return handle(ctx, c, a.revert)
 	case control.VerbHalt:
-		return a.halt("halted"), nil
+		return a.haltBy(c), nil
 	case control.VerbStatus:
 		return a.status(c), nil
 	case control.VerbDigest:

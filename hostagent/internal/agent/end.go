@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -23,6 +24,17 @@ const (
 
 func (a *Agent) revert(_ context.Context, _ control.Command, r control.InjectionsRequest) (control.RevertReply, error) {
 	return a.endAll(r.IDs, "asked for"), nil
+}
+
+// haltBy carries out a halt. One that names who halts came from elsewhere: the
+// run's injector learns of it, also when nothing was live here.
+func (a *Agent) haltBy(c control.Command) control.RevertReply {
+	var request control.HaltRequest
+	if json.Unmarshal(c.Body, &request) != nil || request.By == "" {
+		return a.halt("halted")
+	}
+	a.emit(evidence.Event{Type: evidence.Halted, Message: "halted by " + request.By})
+	return a.halt("halted by " + request.By)
 }
 
 // halt reverts everything.

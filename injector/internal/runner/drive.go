@@ -39,6 +39,7 @@ type drive struct {
 	changed bool // a fire was sent
 	results map[fault.InjectionID]*injectionResult
 	steps   []stepResult
+	halted  []string // injections that haltAll ended
 	doubts  []string // why nothing of the layout can be judged
 }
 

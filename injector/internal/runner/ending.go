@@ -137,6 +137,11 @@ func (d *drive) haltAll(ctx context.Context, agents []string) map[string]error {
 		if err := d.agents.Call(ctx, agent, control.VerbHalt, nil, &reply); err != nil {
 			return err
 		}
+		d.mu.Lock()
+		for _, e := range reply.Ended {
+			d.halted = append(d.halted, string(e.ID))
+		}
+		d.mu.Unlock()
 		return d.ended(reply)
 	}) {
 		if err != nil {

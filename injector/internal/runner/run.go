@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	haltserver "github.com/firedrill-io/firedrill/injector/internal/halt"
 	"github.com/firedrill-io/firedrill/injector/internal/report"
 	"github.com/firedrill-io/firedrill/internal/durable"
 	"github.com/firedrill-io/firedrill/internal/evidence"
@@ -61,10 +62,17 @@ func runLayouts(ctx context.Context, run *report.Run, l *loaded, rec *recorder, 
 	run.PlanDigest = fmt.Sprintf("%x", sha256.Sum256([]byte(strings.Join(digests, "\n"))))
 	ctx, halt := context.WithCancelCause(ctx)
 	defer halt(nil)
+	server, err := haltserver.Serve(run.ID, func(who string) { halt(HaltedBy(who)) })
+	if err != nil {
+		o.Logger.Warn("injector halt cannot reach this run", "error", err)
+	}
+	var last *layoutRun
+	defer func() { answerHalt(server, run, last, filepath.Join(o.Dir, run.ID)) }()
 	rec.say(evidence.RunStarted, "run %s: %s, seed %d, plan %.12s", run.ID, l.exp.Name, run.Seed, run.PlanDigest)
 	for _, one := range l.layouts {
 		dir := filepath.Join(o.Dir, run.ID, ".layout-"+one.folder())
 		r := &layoutRun{layout: one, o: o, id: run.ID, dir: dir, rec: rec, halt: halt}
+		last = r
 		run.Layouts = append(run.Layouts, r.run(ctx))
 		if err := r.moveLogs(filepath.Join(o.Dir, run.ID)); err != nil {
 			o.Logger.Warn("move logs", "error", err)
