@@ -112,6 +112,7 @@ func (d *drill) report() (r struct {
 	Verdict   string `json:"verdict"`
 	Outcome   string `json:"outcome"`
 	HostState string `json:"host_state"`
+	Reason    string `json:"reason"`
 }) {
 	d.t.Helper()
 	files, err := filepath.Glob(filepath.Join(d.dir, "runs/*/report.json"))
