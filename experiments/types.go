@@ -177,9 +177,6 @@ type Limits struct {
 	Hosts int      `json:"hosts,omitempty" jsonschema:"minimum=1"` // at most so many at once
 	Share Ratio    `json:"share,omitempty"`                        // of all hosts
 	Sites []string `json:"sites,omitempty"`                        // only in these sites
-	// Missing is how many hosts may have no agent when the run starts: what
-	// would have happened to them is left out. Default 0: the run is refused.
-	Missing int `json:"missing,omitempty" jsonschema:"minimum=0"`
 }
 
 // Stop halts the run, and reverts everything, once its condition has been true

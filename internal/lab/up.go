@@ -19,12 +19,20 @@ import (
 // ErrNotRoot says that a lab was asked for without root.
 var ErrNotRoot = errors.New("a lab needs root")
 
+// Allowed returns ErrNotRoot if this process may not raise a lab.
+func Allowed() error {
+	if os.Getuid() != 0 {
+		return fmt.Errorf("raise lab: %w: run it as root", ErrNotRoot)
+	}
+	return nil
+}
+
 // Up raises a lab: all hosts are booted when it returns, services and agents
 // are not started yet. The caller must Down. A lab that could not be raised is
 // taken down again. Before that, labs whose owner is gone are removed.
 func Up(ctx context.Context, cfg Config) (*Lab, error) {
-	if os.Getuid() != 0 {
-		return nil, fmt.Errorf("raise lab: %w: run it as root", ErrNotRoot)
+	if err := Allowed(); err != nil {
+		return nil, err
 	}
 	log := cfg.Logger
 	if log == nil {

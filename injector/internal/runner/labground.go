@@ -57,9 +57,12 @@ func raiseLab(ctx context.Context, l *layout, dir string, o Options) (_ ground, 
 	return g, g.broker.ListenUnix(filepath.Join(g.lab.MgmtDir(), "broker.sock"))
 }
 
-// programs misses the files that hosts will start, before any host is raised.
+// programs misses root, and the files that hosts will start, before any host is raised.
 // Without services no folder of them is needed.
 func programs(inv *inventory.Inventory, o *Options) error {
+	if err := lab.Allowed(); err != nil {
+		return refuse("%v", err)
+	}
 	if _, err := os.Stat(o.HostAgent); err != nil {
 		return refuse("there is no host agent at %s: run make build, or name it with --hostagent", o.HostAgent)
 	}
