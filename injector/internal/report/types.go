@@ -160,8 +160,9 @@ type Fault struct {
 	Stage        string  `json:"stage"`
 	Asked        string  `json:"asked"`
 	Achieved     string  `json:"achieved"`
-	State        string  `json:"state"` // exercised, in force, not in force
-	Ended        string  `json:"ended"` // reverted, gone, stuck, ended-by-powerloss
+	Detail       string  `json:"detail,omitempty"` // what the plugin says besides, e.g. what its way of doing it cannot do
+	State        string  `json:"state"`            // exercised, in force, not in force
+	Ended        string  `json:"ended"`            // reverted, gone, stuck, ended-by-powerloss
 	FromWallS    float64 `json:"from_wall_s"`
 	ToWallS      float64 `json:"to_wall_s"`
 	WakeErrorMS  float64 `json:"wake_error_ms"`

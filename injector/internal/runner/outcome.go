@@ -101,8 +101,8 @@ func (d *drive) reportFault(i plan.Injection, r *injectionResult, first fault.Bo
 	if f.State == "" {
 		f.State = string(fault.NotInForce)
 	}
-	if r.seen.Detail != "" && f.Achieved == "" {
-		f.Achieved = r.seen.Detail
+	if f.Detail = r.seen.Detail; f.Achieved == "" {
+		f.Achieved, f.Detail = f.Detail, ""
 	}
 	if r.applied != nil {
 		f.WakeErrorMS, f.EffectSkewMS = milliseconds(r.applied.Woke-r.applied.At), milliseconds(effect(r.applied)-first)
