@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/firedrill-io/firedrill/injector/internal/report"
+	"github.com/firedrill-io/firedrill/internal/need"
 )
 
 // haltHosts runs injector halt against the agents of o's hosts.
@@ -20,7 +21,7 @@ func haltHosts(o Options) (string, error) {
 // the injector, which was not asked, halts too and says who did it.
 func TestHaltAgentsDirectly(t *testing.T) {
 	if _, err := os.Stat("../../../bin/injector"); err != nil {
-		t.Skip("not run: needs make build")
+		t.Skip(need.Prefix + string(need.Tools))
 	}
 	type answer struct {
 		text string
