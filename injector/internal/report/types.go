@@ -75,6 +75,7 @@ type Layout struct {
 	Faults      []Fault   `json:"faults"`
 	Probes      []Probe   `json:"probes"`
 	Ledgers     []Ledger  `json:"ledgers"`
+	Loads       []Load    `json:"loads,omitempty"`
 	Hosts       []Host    `json:"hosts"`
 	Steady      []Steady  `json:"steady"`          // the hypothesis after the last revert
 	Late        []Span    `json:"late,omitempty"`  // wall time in which the clients were late
@@ -83,7 +84,9 @@ type Layout struct {
 	EndS        float64   `json:"end_s"`           // wall, from T0: the last sample
 	ResidueDiff []string  `json:"residue,omitempty"`
 	ForeignDiff []string  `json:"foreign,omitempty"`
-	Findings    []string  `json:"findings,omitempty"` // what services reported, e.g. why a controller could not promote
+	Findings    []string  `json:"findings,omitempty"`     // what services reported, e.g. why a controller could not promote
+	Missing     []string  `json:"missing,omitempty"`      // hosts whose agent did not answer, as far as the file allows it
+	NotInjected []string  `json:"not_injected,omitempty"` // optional faults that a host cannot do, and why
 }
 
 // Stretch is one piece of the clock: incident seconds against wall seconds from T0.
@@ -223,6 +226,39 @@ type Ledger struct {
 	Unexpected   int            `json:"unexpected"`           // stored, but never sent
 	Unreadable   []string       `json:"unreadable,omitempty"` // sites that could not be read back
 	Sites        map[string]int `json:"sites,omitempty"`      // distinct numbers on each site's disk
+}
+
+// Load is traffic that is offered and not judged: how many users asked, how many
+// were answered, and how many had gone to a rival meanwhile.
+type Load struct {
+	Name      string      `json:"name"`
+	Users     int         `json:"users"`
+	Requests  int         `json:"requests"` // at home, retries included
+	Answered  int         `json:"answered"` // of these, as expected
+	Rival     int         `json:"rival_requests,omitempty"`
+	RivalOK   int         `json:"rival_answered,omitempty"`
+	PeakS     float64     `json:"peak_wall_s"` // when the most requests came in one second
+	PeakRate  int         `json:"peak_rate"`   // requests in that second
+	MostMoved int         `json:"most_moved"`  // users at the rival at once
+	P99MS     float64     `json:"p99_ms"`      // of the answered ones
+	Curve     []LoadPoint `json:"curve"`
+	Surges    []Surge     `json:"surges,omitempty"`
+}
+
+// Surge is a stretch of wall time in which more users than usual came.
+type Surge struct {
+	FromWallS float64 `json:"from_wall_s"`
+	ToWallS   float64 `json:"to_wall_s"`
+	Times     float64 `json:"times"`
+	Source    string  `json:"source,omitempty"`
+}
+
+// LoadPoint is one second of a load.
+type LoadPoint struct {
+	WallS    float64 `json:"t"`
+	Requests int     `json:"r"`
+	Answered int     `json:"a"`
+	Moved    int     `json:"m,omitempty"` // users at the rival at the end of the second
 }
 
 // Host is one host for the map of racks.
