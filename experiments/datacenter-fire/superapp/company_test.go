@@ -125,7 +125,7 @@ func TestDoor(t *testing.T) {
 	c.store(t, 1, 10)
 	c.etcd.kill()
 	c.pangyo.kill()
-	r, err := http.Post("http://"+c.gateway+"/override", "application/json", strings.NewReader(`{"site":"anyang","epoch":9,"signature":"00"}`))
+	r, err := http.Post("http://"+c.gateway+"/override", "application/json", strings.NewReader(`{"of":"active","site":"anyang","epoch":9,"signature":"00"}`))
 	if err != nil {
 		t.Fatal(err)
 	}

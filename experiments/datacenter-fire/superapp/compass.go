@@ -13,14 +13,15 @@ import (
 	"time"
 )
 
-const followEvery = 200 * time.Millisecond
+const followEvery = 250 * time.Millisecond
 
 var errLost = errors.New("serve: this process has neither read etcd nor been told by the door where the company is active")
 
-// compass knows where the company is active: from etcd, or from an order that
-// came through the door. The higher epoch wins, so an order holds until etcd has
-// been corrected, also when etcd comes back with yesterday's truth.
+// compass knows where a topic stands: from etcd, or from an order that came
+// through the door. The higher epoch wins, so an order holds until etcd has been
+// corrected, also when etcd comes back with yesterday's truth.
 type compass struct {
+	of     topic
 	path   string // of the order on this host's disk; "" keeps none
 	secret string
 	log    *slog.Logger
@@ -34,12 +35,12 @@ type compass struct {
 
 // openCompass reads the order this host was given before it restarted. That one
 // only outranks an older value of etcd; it does not let the process serve by itself.
-func openCompass(data, secret string, log *slog.Logger) (*compass, error) {
-	c := &compass{secret: secret, log: log}
+func openCompass(of topic, data, secret string, log *slog.Logger) (*compass, error) {
+	c := &compass{of: of, secret: secret, log: log}
 	if data == "" {
 		return c, nil
 	}
-	c.path = filepath.Join(data, "order.json")
+	c.path = filepath.Join(data, "order-"+string(of)+".json")
 	if err := os.MkdirAll(data, 0o755); err != nil {
 		return nil, fmt.Errorf("open the door: %w", err)
 	}
@@ -59,7 +60,7 @@ func openCompass(data, secret string, log *slog.Logger) (*compass, error) {
 // follow polls etcd until ctx ends and keeps the last value it got.
 func (c *compass) follow(ctx context.Context, t *tool) {
 	for {
-		if a, _, err := t.active(ctx); err == nil {
+		if a, _, err := t.where(ctx, c.of); err == nil {
 			c.take(a)
 		}
 		select {
@@ -75,7 +76,7 @@ func (c *compass) take(a active) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.hasRead || a != c.read {
-		c.log.Info("etcd says", "active", a.Site, "epoch", a.Epoch, "state", a.State, "order", c.order.Epoch)
+		c.log.Info("etcd says", string(c.of), a.Site, "epoch", a.Epoch, "state", a.State, "order", c.order.Epoch)
 	}
 	c.read, c.hasRead = a, true
 	if c.order.Epoch == 0 || a.Epoch < c.order.Epoch || a.State != stateActive {
@@ -117,7 +118,7 @@ func (c *compass) obey(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "read the order: "+err.Error(), http.StatusBadRequest)
 		return
 	}
-	if !o.signedWith(c.secret) {
+	if o.Of != c.of || !o.signedWith(c.secret) {
 		http.Error(w, "read the order: wrong signature", http.StatusForbidden)
 		return
 	}
@@ -132,7 +133,7 @@ func (c *compass) obey(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.order, c.hasOrder = o, true
-	c.log.Info("the door says", "active", o.Site, "epoch", o.Epoch)
+	c.log.Info("the door says", string(c.of), o.Site, "epoch", o.Epoch)
 	w.WriteHeader(http.StatusNoContent)
 }
 
@@ -148,7 +149,18 @@ func (c *compass) keep(o order) error {
 	return replaceFile(c.path, b)
 }
 
-// tell answers GET /active.
+// ask is the path that tells where a topic stands.
+func (t topic) ask() string { return "/" + string(t) }
+
+// door is the path that takes orders about a topic.
+func (t topic) door() string {
+	if t == ofCompany {
+		return "/override"
+	}
+	return "/override/" + string(t)
+}
+
+// tell answers where the topic stands.
 func (c *compass) tell(w http.ResponseWriter, _ *http.Request) {
 	a, err := c.now()
 	if err != nil {

@@ -175,6 +175,10 @@ func (w *watcher) finish(ctx context.Context, a active, rev int64) {
 		return
 	}
 	a.State = stateActive
+	if err := w.tool.catchUp(ctx, ofCache, a); err != nil {
+		w.log.Info("the login cache is not moved yet", "error", err)
+		return
+	}
 	if _, err := w.tool.swap(ctx, rev, a); err != nil {
 		w.log.Info("did not finish", "error", err)
 		return

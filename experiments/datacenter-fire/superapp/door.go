@@ -9,8 +9,9 @@ import (
 	"path/filepath"
 )
 
-// An order tells a gateway where the company is active when etcd can't.
+// An order tells a desk where a topic stands when etcd can't.
 type order struct {
+	Of        topic  `json:"of"`
 	Site      string `json:"site"`
 	Epoch     int64  `json:"epoch"`
 	Signature string `json:"signature"`
@@ -18,7 +19,7 @@ type order struct {
 
 func (o order) mac(secret string) string {
 	m := hmac.New(sha256.New, []byte(secret))
-	_, _ = fmt.Fprintf(m, "%s %d", o.Site, o.Epoch)
+	_, _ = fmt.Fprintf(m, "%s %s %d", o.Of, o.Site, o.Epoch)
 	return hex.EncodeToString(m.Sum(nil))
 }
 

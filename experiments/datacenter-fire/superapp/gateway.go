@@ -12,13 +12,6 @@ import (
 
 const readWait = 20 * time.Second
 
-// desk is what a process needs to serve people: where the company is active and
-// a connection to every store.
-type desk struct {
-	*compass
-	stores map[string]*store
-}
-
 // gateway takes text messages for the active store and reads them back.
 //
 //	POST /messages               201 after the active store's acknowledgement
@@ -26,61 +19,36 @@ type desk struct {
 //	GET  /ids?conversation=&site= the numbers as stored, on that site's own disks
 //	GET  /active, POST /override where the company is active; the door
 func gateway(ctx context.Context, args []string, log *slog.Logger) error {
-	mux := http.NewServeMux()
-	return atDesk(ctx, "gateway", args, log, mux, func(d *desk) {
-		mux.HandleFunc("POST /messages", d.post)
-		mux.HandleFunc("GET /messages", func(w http.ResponseWriter, r *http.Request) { d.list(w, r, once) })
-		mux.HandleFunc("GET /ids", func(w http.ResponseWriter, r *http.Request) {
-			d.list(w, r, func(ns []int64) []int64 { return ns })
-		})
+	most := 0
+	return atDesk(ctx, "gateway", args, log, opening{
+		flags: func(f *flag.FlagSet) {
+			f.IntVar(&most, "most", 128, "messages taken at once; more are turned away, so that those inside get through")
+		},
+		routes: func(_ context.Context, d *desk) error {
+			d.mux.HandleFunc("POST /messages", admit(most, d.post))
+			d.mux.HandleFunc("GET /messages", func(w http.ResponseWriter, r *http.Request) { d.list(w, r, once) })
+			d.mux.HandleFunc("GET /ids", func(w http.ResponseWriter, r *http.Request) {
+				d.list(w, r, func(ns []int64) []int64 { return ns })
+			})
+			return nil
+		},
 	})
 }
 
-// atDesk runs a service of one desk: flags, connections, the door, the listener.
-func atDesk(ctx context.Context, name string, args []string, log *slog.Logger, mux *http.ServeMux, routes func(*desk)) error {
-	var c company
-	f := flag.NewFlagSet(name, flag.ContinueOnError)
-	c.bind(f)
-	listen := f.String("listen", "", "address to listen on")
-	secret := f.String("door", "", "secret that signs an order through the door; empty: the door stays shut")
-	if err := f.Parse(args); err != nil {
-		return err
+// admit turns away at once what comes while most are inside: a herd that waits
+// in line would time out and come again.
+func admit(most int, inside http.HandlerFunc) http.HandlerFunc {
+	places := make(chan struct{}, most)
+	return func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case places <- struct{}{}:
+			defer func() { <-places }()
+			inside(w, r)
+		default:
+			w.Header().Set("Retry-After", "1")
+			http.Error(w, "take the message: too many at once; try again later", http.StatusServiceUnavailable)
+		}
 	}
-	t, err := openTool(c.etcd)
-	if err != nil {
-		return err
-	}
-	defer t.close()
-	stores, err := openStores(c.sites, log)
-	if err != nil {
-		return err
-	}
-	defer closeStores(stores)
-	where, err := openCompass(c.data, *secret, log)
-	if err != nil {
-		return err
-	}
-	go where.follow(ctx, t)
-	routes(&desk{where, stores})
-	mux.HandleFunc("GET /active", where.tell)
-	mux.HandleFunc("POST /override", where.obey)
-	return serve(ctx, *listen, mux, log)
-}
-
-// active returns the store that takes writes now.
-func (d *desk) active() (*store, int64, error) {
-	a, err := d.now()
-	if err != nil {
-		return nil, 0, err
-	}
-	s := d.stores[a.Site]
-	switch {
-	case s == nil:
-		return nil, 0, fmt.Errorf("serve: active site %q has no store here", a.Site)
-	case a.State != stateActive:
-		return nil, 0, fmt.Errorf("serve: %s is %s", a.Site, a.State)
-	}
-	return s, a.Epoch, nil
 }
 
 func (d *desk) post(w http.ResponseWriter, r *http.Request) {

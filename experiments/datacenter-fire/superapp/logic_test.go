@@ -67,7 +67,7 @@ func TestDecide(t *testing.T) {
 func TestCompass(t *testing.T) {
 	dir := t.TempDir()
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	c, err := openCompass(dir, "s", log)
+	c, err := openCompass(ofCompany, dir, "s", log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,21 +76,21 @@ func TestCompass(t *testing.T) {
 	}
 	ordered := func(body order) int {
 		w := httptest.NewRecorder()
-		b := strings.NewReader(`{"site":"` + body.Site + `","epoch":2,"signature":"` + body.Signature + `"}`)
+		b := strings.NewReader(`{"of":"active","site":"` + body.Site + `","epoch":2,"signature":"` + body.Signature + `"}`)
 		c.obey(w, httptest.NewRequest(http.MethodPost, "/override", b))
 		return w.Code
 	}
-	if got := ordered(order{Site: "anyang", Epoch: 2}.sign("other")); got != http.StatusForbidden {
+	if got := ordered(order{Of: ofCompany, Site: "anyang", Epoch: 2}.sign("other")); got != http.StatusForbidden {
 		t.Errorf("foreign order: %d", got)
 	}
-	if got := ordered(order{Site: "anyang", Epoch: 2}.sign("s")); got != http.StatusNoContent {
+	if got := ordered(order{Of: ofCompany, Site: "anyang", Epoch: 2}.sign("s")); got != http.StatusNoContent {
 		t.Errorf("order: %d", got)
 	}
 	c.take(active{"pangyo", 1, stateActive})
 	if a, err := c.now(); err != nil || a.Site != "anyang" {
 		t.Errorf("old etcd: %v, %v", a, err)
 	}
-	again, err := openCompass(dir, "s", log)
+	again, err := openCompass(ofCompany, dir, "s", log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func TestCompass(t *testing.T) {
 		t.Errorf("after a restart: %v, %v", a, err)
 	}
 	again.take(active{"anyang", 2, stateActive})
-	if _, err := os.Stat(filepath.Join(dir, "order.json")); !os.IsNotExist(err) {
+	if _, err := os.Stat(filepath.Join(dir, "order-active.json")); !os.IsNotExist(err) {
 		t.Errorf("order stayed after etcd was corrected: %v", err)
 	}
 	if a, err := again.now(); err != nil || a.Epoch != 2 {

@@ -15,8 +15,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 )
 
@@ -31,11 +34,12 @@ func main() {
 
 func run(ctx context.Context, args []string, stderr io.Writer) int {
 	roles := map[string]role{
-		"gateway": gateway, "login": login, "controller": controller,
-		"setup": setup, "promote": promote, "hello": hello,
+		"gateway": gateway, "login": login, "cache": cache, "taxi": taxi,
+		"controller": controller, "setup": setup, "hello": hello,
+		"promote": promote, "move": move, "correct": correct, "rejoin": rejoin,
 	}
 	if len(args) == 0 || roles[args[0]] == nil {
-		_, _ = fmt.Fprintln(stderr, "usage: superapp gateway|login|controller|setup|promote|hello [flags]")
+		_, _ = fmt.Fprintf(stderr, "usage: superapp %s [flags]\n", strings.Join(slices.Sorted(maps.Keys(roles)), "|"))
 		return 64
 	}
 	log := slog.New(slog.NewTextHandler(stderr, nil))

@@ -16,59 +16,90 @@ import (
 const doorWait = 500 * time.Millisecond
 
 // promote is what a person does at a console when the tools are gone: make the
-// standby store a store of its own, tell every gateway through its door, and
-// correct etcd if it answers. All of it may be done again.
+// standby store a store of its own and tell desks through their doors. It may be
+// done again.
 func promote(ctx context.Context, args []string, log *slog.Logger) error {
+	o := doorOrder{of: ofCompany}
 	var c company
-	var doors list
 	f := flag.NewFlagSet("promote", flag.ContinueOnError)
 	c.bind(f)
-	f.Var(&doors, "doors", "host:port of every gateway and login, comma separated")
-	to := f.String("to", "", "store to promote")
-	secret := f.String("secret", "", "secret that signs the order")
-	insist := f.Duration("insist", time.Second, "how long to try to correct etcd; it is an error only with --must")
-	must := f.Bool("must", false, "etcd must be corrected")
+	o.bind(f)
 	if err := f.Parse(args); err != nil {
 		return err
 	}
-	target, ok := c.sites.named(*to)
+	target, ok := c.sites.named(o.to)
 	if !ok {
-		return fmt.Errorf("promote: --to %q names no --store", *to)
+		return fmt.Errorf("promote: --to %q names no --store", o.to)
 	}
 	s, err := openStore(target, log)
 	if err != nil {
 		return err
 	}
 	defer s.nc.Close()
-	epoch := nextEpoch(ctx, doors, *to)
+	epoch := o.epoch(ctx)
 	pctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
-	if err := (step{"promote " + *to, func(ctx context.Context) error { return s.promote(ctx, epoch) }}).insist(pctx, log); err != nil {
+	if err := (step{"promote " + o.to, func(ctx context.Context) error { return s.promote(ctx, epoch) }}).insist(pctx, log); err != nil {
 		return err
 	}
-	told := tellDoors(ctx, doors, order{Site: *to, Epoch: epoch}.sign(*secret), log)
+	return o.give(ctx, epoch, log)
+}
+
+// move tells desks through their doors where a topic stands now: a service is
+// moved to where the store was promoted before, or logins to another map of the
+// cache.
+func move(ctx context.Context, args []string, log *slog.Logger) error {
+	o := doorOrder{of: ofCompany}
+	f := flag.NewFlagSet("move", flag.ContinueOnError)
+	o.bind(f)
+	if err := f.Parse(args); err != nil {
+		return err
+	}
+	return o.give(ctx, o.epoch(ctx), log)
+}
+
+// doorOrder is an order as a person gives it.
+type doorOrder struct {
+	of     topic
+	to     string
+	doors  list
+	secret string
+}
+
+func (o *doorOrder) bind(f *flag.FlagSet) {
+	f.Var(&o.of, "of", "what moves: active or cache")
+	f.Var(&o.doors, "doors", "host:port of every desk that is told, comma separated")
+	f.StringVar(&o.to, "to", "", "site where it stands from now on")
+	f.StringVar(&o.secret, "secret", "", "secret that signs the order")
+}
+
+// epoch is one above the highest that any of the desks knows; one that already
+// stands at the wanted site keeps its epoch.
+func (o *doorOrder) epoch(ctx context.Context) int64 {
+	top := highest(ctx, o.of, o.doors)
+	if top.Site == o.to && top.State == stateActive {
+		return top.Epoch
+	}
+	return top.Epoch + 1
+}
+
+// give sends the order; it is an error when no door took it.
+func (o *doorOrder) give(ctx context.Context, epoch int64, log *slog.Logger) error {
+	told := tellDoors(ctx, o.doors, order{Of: o.of, Site: o.to, Epoch: epoch}.sign(o.secret), log)
 	if told == 0 {
-		return errors.New("promote: no door was reached; try again when a gateway is up")
+		return errors.New("move: no door was reached; try again when a desk is up")
 	}
-	log.Info("promoted", "store", *to, "epoch", epoch, "doors", fmt.Sprintf("%d of %d", told, len(doors)))
-	err = correct(ctx, c.etcd, active{Site: *to, Epoch: epoch, State: stateActive}, *insist, log)
-	if err != nil {
-		log.Info("etcd is not corrected: gateways that hear of no order go by what it says", "error", err)
-		if *must {
-			return err
-		}
-	}
+	log.Info("moved", string(o.of), o.to, "epoch", epoch, "doors", fmt.Sprintf("%d of %d", told, len(o.doors)))
 	return nil
 }
 
-// nextEpoch is one above the highest that any gateway knows; a gateway that
-// already serves the wanted store keeps its epoch.
-func nextEpoch(ctx context.Context, doors []string, to string) int64 {
+// highest is the newest that any of the desks knows of a topic.
+func highest(ctx context.Context, of topic, doors []string) active {
 	found := make(chan active)
 	for _, d := range doors {
 		go func() {
 			var a active
-			_ = exchange(ctx, http.MethodGet, "http://"+d+"/active", nil, &a)
+			_ = exchange(ctx, http.MethodGet, "http://"+d+of.ask(), nil, &a)
 			found <- a
 		}()
 	}
@@ -78,10 +109,7 @@ func nextEpoch(ctx context.Context, doors []string, to string) int64 {
 			top = a
 		}
 	}
-	if top.Site == to && top.State == stateActive {
-		return top.Epoch
-	}
-	return top.Epoch + 1
+	return top
 }
 
 // tellDoors sends the order everywhere at once and returns how many took it.
@@ -89,7 +117,7 @@ func tellDoors(ctx context.Context, doors []string, o order, log *slog.Logger) i
 	answers := make(chan error)
 	for _, d := range doors {
 		go func() {
-			err := exchange(ctx, http.MethodPost, "http://"+d+"/override", o, nil)
+			err := exchange(ctx, http.MethodPost, "http://"+d+o.Of.door(), o, nil)
 			if err != nil {
 				err = fmt.Errorf("tell %s: %w", d, err)
 			}
@@ -105,31 +133,6 @@ func tellDoors(ctx context.Context, doors []string, o order, log *slog.Logger) i
 		told++
 	}
 	return told
-}
-
-// correct writes the order into etcd, for at most the given time.
-func correct(ctx context.Context, endpoints []string, to active, within time.Duration, log *slog.Logger) error {
-	if len(endpoints) == 0 {
-		return nil
-	}
-	t, err := openTool(endpoints)
-	if err != nil {
-		return err
-	}
-	defer t.close()
-	ctx, cancel := context.WithTimeout(ctx, within)
-	defer cancel()
-	return step{"correct etcd", func(ctx context.Context) error {
-		now, rev, err := t.active(ctx)
-		if err != nil && !errors.Is(err, errNoActive) {
-			return err
-		}
-		if now.Epoch > to.Epoch || now == to {
-			return nil // somebody was here already
-		}
-		_, err = t.swap(ctx, rev, to)
-		return err
-	}}.insist(ctx, log)
 }
 
 // exchange makes one short HTTP request with JSON both ways; a dark host must

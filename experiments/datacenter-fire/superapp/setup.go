@@ -48,7 +48,9 @@ func setup(ctx context.Context, args []string, log *slog.Logger) error {
 			return first.lead(ctx, *leader)
 		}})
 	}
-	steps = append(steps, step{"enter " + first.name + " as active", func(ctx context.Context) error { return enter(ctx, t, first.name) }})
+	for _, of := range []topic{ofCache, ofCompany} {
+		steps = append(steps, step{"enter " + first.name + " as " + string(of), func(ctx context.Context) error { return enter(ctx, t, of, first.name) }})
+	}
 	for _, s := range steps {
 		if err := s.insist(ctx, log); err != nil {
 			return err
@@ -90,13 +92,13 @@ func (s step) insist(ctx context.Context, log *slog.Logger) error {
 	}
 }
 
-// enter writes the first active site unless there is one.
-func enter(ctx context.Context, t *tool, name string) error {
-	_, _, err := t.active(ctx)
+// enter writes where a topic stands first, unless it stands somewhere.
+func enter(ctx context.Context, t *tool, of topic, name string) error {
+	_, _, err := t.where(ctx, of)
 	if !errors.Is(err, errNoActive) {
 		return err
 	}
-	if _, err = t.swap(ctx, 0, active{Site: name, Epoch: 1, State: stateActive}); errors.Is(err, errChanged) {
+	if _, err = t.move(ctx, of, 0, active{Site: name, Epoch: 1, State: stateActive}); errors.Is(err, errChanged) {
 		return nil
 	}
 	return err

@@ -82,13 +82,13 @@ func closeStores(open map[string]*store) {
 // publish stores data under this store's own subject and returns after the
 // store's acknowledgement. An id lets the store drop a second sending of the
 // same message; it does not survive a promotion, so readers drop repeats too.
-func (s *store) publish(ctx context.Context, topic string, data []byte, id string, epoch int64) error {
+func (s *store) publish(ctx context.Context, topic string, data []byte, id string, epoch int64, more ...jetstream.PublishOpt) error {
 	ctx, cancel := context.WithTimeout(ctx, publishWait)
 	defer cancel()
 	m := nats.NewMsg(s.name + "." + topic)
 	m.Data = data
 	m.Header.Set(epochHeader, strconv.FormatInt(epoch, 10))
-	opts := []jetstream.PublishOpt{jetstream.WithRetryAttempts(0), jetstream.WithExpectStream(stream)}
+	opts := append(more, jetstream.WithRetryAttempts(0), jetstream.WithExpectStream(stream))
 	if id != "" {
 		opts = append(opts, jetstream.WithMsgID(id))
 	}
@@ -103,6 +103,22 @@ func (s *store) publish(ctx context.Context, topic string, data []byte, id strin
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
+}
+
+// last reads the newest message under a subject, which may have wildcards;
+// jetstream.ErrMsgNotFound when there is none.
+func (s *store) last(ctx context.Context, subject string) (*jetstream.RawStreamMsg, error) {
+	ctx, cancel := context.WithTimeout(ctx, toolWait)
+	defer cancel()
+	st, err := s.js.Stream(ctx, stream)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", s.name, err)
+	}
+	m, err := st.GetLastMsgForSubject(ctx, subject)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", s.name, err)
+	}
+	return m, nil
 }
 
 // all reads every message in stored order, each by its sequence: a consumer may

@@ -15,10 +15,32 @@ import (
 )
 
 const (
-	activeKey = "/fire/active" // holds one active
-	viewsKey  = "/fire/views/" // one view per controller
-	toolWait  = 700 * time.Millisecond
+	viewsKey = "/fire/views/" // one view per controller
+	toolWait = 700 * time.Millisecond
 )
+
+// A topic is what may stand in one place at a time; under its key the tool holds
+// one active.
+type topic string
+
+const (
+	ofCompany topic = "active" // which store takes writes
+	ofCache   topic = "cache"  // which map of the login cache counts
+)
+
+func (t topic) key() string { return "/fire/" + string(t) }
+
+// Set reads a topic from the command line.
+func (t *topic) Set(v string) error {
+	if v != string(ofCompany) && v != string(ofCache) {
+		return fmt.Errorf("write %s or %s", ofCompany, ofCache)
+	}
+	*t = topic(v)
+	return nil
+}
+
+// String is the topic as it is written.
+func (t *topic) String() string { return string(*t) }
 
 // The states of the active store. While it is promoting nobody serves.
 const (
@@ -88,11 +110,14 @@ func (t *tool) ask(ctx context.Context, call func(context.Context, *clientv3.Cli
 }
 
 // active reads the active store and the revision to change it at.
-func (t *tool) active(ctx context.Context) (active, int64, error) {
+func (t *tool) active(ctx context.Context) (active, int64, error) { return t.where(ctx, ofCompany) }
+
+// where reads where a topic stands and the revision to change it at.
+func (t *tool) where(ctx context.Context, of topic) (active, int64, error) {
 	var a active
 	var rev int64
 	err := t.ask(ctx, func(ctx context.Context, c *clientv3.Client) error {
-		r, err := c.Get(ctx, activeKey)
+		r, err := c.Get(ctx, of.key())
 		if err != nil {
 			return fmt.Errorf("read the active site: %w", err)
 		}
@@ -108,17 +133,22 @@ func (t *tool) active(ctx context.Context) (active, int64, error) {
 	return a, rev, err
 }
 
-// swap changes the active store if nobody changed it since revision rev (0: if
-// there is none) and returns the new revision.
+// swap changes the active store, as move does.
 func (t *tool) swap(ctx context.Context, rev int64, to active) (int64, error) {
+	return t.move(ctx, ofCompany, rev, to)
+}
+
+// move changes where a topic stands if nobody changed it since revision rev (0:
+// if it stands nowhere) and returns the new revision.
+func (t *tool) move(ctx context.Context, of topic, rev int64, to active) (int64, error) {
 	v, err := json.Marshal(to)
 	if err != nil {
 		return 0, err
 	}
 	var now int64
 	err = t.ask(ctx, func(ctx context.Context, c *clientv3.Client) error {
-		r, err := c.Txn(ctx).If(clientv3.Compare(clientv3.ModRevision(activeKey), "=", rev)).
-			Then(clientv3.OpPut(activeKey, string(v))).Commit()
+		r, err := c.Txn(ctx).If(clientv3.Compare(clientv3.ModRevision(of.key()), "=", rev)).
+			Then(clientv3.OpPut(of.key(), string(v))).Commit()
 		if err != nil {
 			return fmt.Errorf("write the active site: %w", err)
 		}
