@@ -107,6 +107,8 @@ type Step struct {
 	Host string   `json:"host"`
 	Exec string   `json:"exec" jsonschema:"pattern=^[A-Za-z0-9][A-Za-z0-9._-]*$,title=a bare name without folders,example=superapp"`
 	Args []string `json:"args,omitempty"`
+	// Serves names the probes and ledgers that waited for this step; none: all did.
+	Serves []string `json:"serves,omitempty"`
 }
 
 // Selector picks hosts; the experiment file and the lab file write it alike.

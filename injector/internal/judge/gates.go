@@ -17,11 +17,11 @@ type cluster struct {
 }
 
 // gate finds what an outage had to wait for: the last cluster of events after
-// from and not after to. Power-on counts only for hosts in carriers.
-func gate(gates []Gate, carriers map[string]bool, from, to time.Duration) (cluster, bool) {
+// from and not after to. Only those count that counts says yes to.
+func gate(gates []Gate, counts func(Gate) bool, from, to time.Duration) (cluster, bool) {
 	var within []Gate
 	for _, g := range gates {
-		if g.Wall <= from || g.Wall > to || (g.Kind == Power && !carriers[g.Name]) {
+		if g.Wall <= from || g.Wall > to || !counts(g) {
 			continue
 		}
 		within = append(within, g)

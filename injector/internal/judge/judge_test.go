@@ -111,6 +111,22 @@ func late(from, to float64) probe.Window {
 	return probe.Window{From: t0 + int64(s(from)), To: t0 + int64(s(to))}
 }
 
+// A step that was done for another service is no gate of this one; a step that
+// names nobody was done for all.
+func TestStepOfAnotherServiceIsNoGate(t *testing.T) {
+	for _, c := range []struct {
+		serves []string
+		want   string
+	}{{nil, "runbook"}, {[]string{"text"}, "runbook"}, {[]string{"mail"}, "none"}} {
+		in := input([2]time.Duration{5 * time.Second, 12 * time.Second})
+		in.Inventory.Runbook = []inventory.Step{{Name: "move", Serves: c.serves}}
+		in.Gates = []judge.Gate{{Kind: judge.Runbook, Name: "move", Wall: 10 * time.Second}}
+		if got := judge.Layout(in).Probes[0].Outages[0].Gate; got != c.want {
+			t.Errorf("step that serves %v: gate %s, want %s", c.serves, got, c.want)
+		}
+	}
+}
+
 func TestVerdict(t *testing.T) {
 	own := func(max float64) experiments.Expectation {
 		return experiments.Expectation{Probe: "text", Own: &experiments.OwnLimit{Max: experiments.Duration(s(max))}}

@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"slices"
 	"time"
 
 	"github.com/firedrill-io/firedrill/injector/internal/probe"
@@ -30,7 +31,7 @@ type figures struct {
 // and splits each.
 func (l *layout) outages(name string, samples []probe.Sample) []outage {
 	var out []outage
-	carriers := l.carriers(name)
+	waitsFor := l.waitsFor(name)
 	for _, o := range probe.Outages(samples, l.in.Late) {
 		from := l.begin(o.From)
 		if from < l.first && (o.To == 0 || l.wall(o.To) <= l.first) {
@@ -41,7 +42,7 @@ func (l *layout) outages(name string, samples []probe.Sample) []outage {
 			to = l.end
 		}
 		split := func(from, to time.Duration) (figures, cluster) {
-			c, waited := gate(l.in.Gates, carriers, from, to)
+			c, waited := gate(l.in.Gates, waitsFor, from, to)
 			if !waited {
 				return figures{own: max(to-from, 0)}, c
 			}
@@ -81,6 +82,31 @@ func (l *layout) incident(from, to time.Duration) time.Duration {
 }
 
 func (l *layout) wall(boot int64) time.Duration { return time.Duration(boot - l.in.T0) }
+
+// waitsFor says which events can gate a probe: the power of the hosts that carry
+// it, and the runbook steps that serve it.
+func (l *layout) waitsFor(name string) func(Gate) bool {
+	carriers := l.carriers(name)
+	return func(g Gate) bool {
+		if g.Kind == Power {
+			return carriers[g.Name]
+		}
+		return l.stepServes(g.Name, name)
+	}
+}
+
+// stepServes says whether a step was for a probe: a step that names none was for all.
+func (l *layout) stepServes(step, probe string) bool {
+	if l.in.Inventory == nil {
+		return true
+	}
+	for _, s := range l.in.Inventory.Runbook {
+		if s.Name == step && len(s.Serves) > 0 {
+			return slices.Contains(s.Serves, probe)
+		}
+	}
+	return true
+}
 
 // carriers are the hosts with a service that serves the probe: only their power
 // gates it.
