@@ -28,6 +28,9 @@ func (c *checks) stages() {
 			last = max(last, at)
 			c.within(n.Get("at"), at)
 		}
+		if n.Kind == strict.Map && n.Get("faults") == nil && n.Get("note") == nil {
+			c.doc.Add(n, "add faults: […], or note: what happened", "the stage has neither faults nor a note")
+		}
 		for _, fault := range n.Get("faults").List() {
 			c.fault(fault, at, timed)
 		}

@@ -131,12 +131,15 @@ type ReadBack struct {
 	Sites  map[string]URLs `json:"sites,omitempty"` // every site's own disk
 }
 
-// Stage is one moment of the incident and the faults that begin then.
+// Stage is one moment of the incident and the faults that begin then. One
+// without faults is told, by its note, and changes nothing.
 type Stage struct {
-	Stage  string       `json:"stage" jsonschema:"pattern=^[a-z0-9]([a-z0-9-]*[a-z0-9])?$,title=a name of small letters and digits and -,example=building-cut"`
-	At     Instant      `json:"at"`
-	Source string       `json:"source,omitempty"`
-	Faults []StageFault `json:"faults" jsonschema:"minItems=1"`
+	Stage  string  `json:"stage" jsonschema:"pattern=^[a-z0-9]([a-z0-9-]*[a-z0-9])?$,title=a name of small letters and digits and -,example=building-cut"`
+	At     Instant `json:"at"`
+	Source string  `json:"source,omitempty"`
+	// Note says in a sentence what happened, for the page.
+	Note   string       `json:"note,omitempty"`
+	Faults []StageFault `json:"faults,omitempty" jsonschema:"minItems=1"`
 	// Unattended must be said by a stage that cuts its own control path.
 	Unattended Duration `json:"unattended,omitempty"`
 }

@@ -31,7 +31,7 @@ func (l *layout) describe() {
 	}
 	for _, s := range p.Stages {
 		l.out.Stages = append(l.out.Stages, report.Stage{
-			Name: s.Name, IncidentS: time.Duration(s.At).Seconds(), WallS: s.Wall.Seconds(), Source: s.Source, Hosts: stageHosts(p, s.Name),
+			Name: s.Name, IncidentS: time.Duration(s.At).Seconds(), WallS: s.Wall.Seconds(), Source: s.Source, Note: s.Note, Hosts: stageHosts(p, s.Name),
 		})
 	}
 	for _, w := range l.in.Late {

@@ -64,7 +64,7 @@ func New(exp *experiments.Experiment, inv *inventory.Inventory, layout string, i
 	}
 	b.End = b.Pace[len(b.Pace)-1].End
 	for i, s := range exp.Stages {
-		b.Stages = append(b.Stages, Stage{Name: s.Stage, At: s.At, Wall: b.WallAt(s.At), Source: s.Source})
+		b.Stages = append(b.Stages, Stage{Name: s.Stage, At: s.At, Wall: b.WallAt(s.At), Source: s.Source, Note: s.Note})
 		b.hit = append(b.hit, map[string]bool{})
 		for j, f := range s.Faults {
 			before := len(b.errs)

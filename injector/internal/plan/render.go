@@ -70,7 +70,10 @@ func (p *Plan) entries() []entry {
 
 func (p *Plan) stageEntry(s Stage) entry {
 	e := entry{at: s.At, wall: s.Wall, title: "STAGE " + s.Name}
-	e.lines = appendText(e.lines, s.Source)
+	e.lines = appendText(appendText(e.lines, s.Note), s.Source)
+	if len(s.Injections) == 0 {
+		return e
+	}
 	type group struct {
 		kind  string
 		until experiments.Instant

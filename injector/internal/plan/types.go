@@ -38,6 +38,7 @@ type Stage struct {
 	At     experiments.Instant `json:"at"`
 	Wall   time.Duration       `json:"wall"` // from T0
 	Source string              `json:"source,omitempty"`
+	Note   string              `json:"note,omitempty"`
 	// Blast is how many hosts of each domain the stage's faults hit: "all",
 	// "site:pangyo", "rack:p-1", "power:ups-a1".
 	Blast    []Blast  `json:"blast"`

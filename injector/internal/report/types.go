@@ -142,6 +142,7 @@ type Stage struct {
 	IncidentS float64  `json:"incident_s"`
 	WallS     float64  `json:"wall_s"` // from T0
 	Source    string   `json:"source,omitempty"`
+	Note      string   `json:"note,omitempty"`
 	Hosts     []string `json:"hosts"`
 }
 
