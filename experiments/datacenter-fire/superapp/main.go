@@ -34,7 +34,7 @@ func main() {
 
 func run(ctx context.Context, args []string, stderr io.Writer) int {
 	roles := map[string]role{
-		"gateway": gateway, "login": login, "cache": cache, "taxi": taxi,
+		"gateway": gateway, "login": login, "cache": cache, "taxi": taxi, "pay": pay,
 		"controller": controller, "setup": setup, "hello": hello,
 		"promote": promote, "move": move, "correct": correct, "rejoin": rejoin,
 	}
