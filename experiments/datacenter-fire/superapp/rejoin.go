@@ -45,11 +45,9 @@ func rejoin(ctx context.Context, args []string, log *slog.Logger) error {
 	if err != nil || done {
 		return err
 	}
-	saved, err := reconcile(ctx, old, active)
-	if err != nil {
+	if err := save(ctx, old, active, log); err != nil {
 		return fmt.Errorf("rejoin %s: %w", old.name, err)
 	}
-	log.Info("reconciled", "from", old.name, "to", active.name, "messages", saved)
 	m := &mirroring{mirror: old, origin: active, replicas: *replicas}
 	for _, s := range []step{
 		{"delete the old history of " + old.name, old.forget},
@@ -85,6 +83,25 @@ func (s *store) forget(ctx context.Context) error {
 		return nil
 	}
 	return err
+}
+
+// save reconciles until it is done or ctx ends: servers that have only just come
+// back elect a leader first, and turn readers away meanwhile.
+func save(ctx context.Context, old, active *store, log *slog.Logger) error {
+	for total := 0; ; {
+		saved, err := reconcile(ctx, old, active)
+		total += saved
+		if err == nil {
+			log.Info("reconciled", "from", old.name, "to", active.name, "messages", total)
+			return nil
+		}
+		log.Info("not yet", "step", "reconcile", "error", err)
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
 }
 
 // reconcile stores in active every numbered message that only old has, and says
