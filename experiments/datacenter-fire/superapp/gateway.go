@@ -27,7 +27,7 @@ type desk struct {
 //	GET  /active, POST /override where the company is active; the door
 func gateway(ctx context.Context, args []string, log *slog.Logger) error {
 	mux := http.NewServeMux()
-	return atDesk(ctx, "gateway", args, log, mux, func(d *desk) {
+	return atDesk(ctx, "gateway", args, log, mux, nil, func(d *desk) {
 		mux.HandleFunc("POST /messages", d.post)
 		mux.HandleFunc("GET /messages", func(w http.ResponseWriter, r *http.Request) { d.list(w, r, once) })
 		mux.HandleFunc("GET /ids", func(w http.ResponseWriter, r *http.Request) {
@@ -37,11 +37,14 @@ func gateway(ctx context.Context, args []string, log *slog.Logger) error {
 }
 
 // atDesk runs a service of one desk: flags, connections, the door, the listener.
-func atDesk(ctx context.Context, name string, args []string, log *slog.Logger, mux *http.ServeMux, routes func(*desk)) error {
+func atDesk(ctx context.Context, name string, args []string, log *slog.Logger, mux *http.ServeMux, extra func(*flag.FlagSet), routes func(*desk)) error {
 	var c company
 	f := flag.NewFlagSet(name, flag.ContinueOnError)
 	c.bind(f)
 	listen := f.String("listen", "", "address to listen on")
+	if extra != nil {
+		extra(f)
+	}
 	secret := f.String("door", "", "secret that signs an order through the door; empty: the door stays shut")
 	if err := f.Parse(args); err != nil {
 		return err

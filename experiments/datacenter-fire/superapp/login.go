@@ -22,7 +22,7 @@ type session struct {
 //	POST /login    201 with the session
 func login(ctx context.Context, args []string, log *slog.Logger) error {
 	mux := http.NewServeMux()
-	return atDesk(ctx, "login", args, log, mux, func(d *desk) {
+	return atDesk(ctx, "login", args, log, mux, nil, func(d *desk) {
 		mux.HandleFunc("POST /login", d.login)
 	})
 }
