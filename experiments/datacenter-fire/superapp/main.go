@@ -33,9 +33,11 @@ func run(ctx context.Context, args []string, stderr io.Writer) int {
 	roles := map[string]role{
 		"gateway": gateway, "login": login, "controller": controller,
 		"setup": setup, "promote": promote, "hello": hello,
+		"vault": vault, "check": check, "media": media, "mx": mx, "mail": mail,
+		"channel": channel, "bank": bank, "identity": identity,
 	}
 	if len(args) == 0 || roles[args[0]] == nil {
-		_, _ = fmt.Fprintln(stderr, "usage: superapp gateway|login|controller|setup|promote|hello [flags]")
+		_, _ = fmt.Fprintln(stderr, "usage: superapp gateway|login|controller|setup|promote|hello|vault|check|media|mx|mail|channel|bank|identity [flags]")
 		return 64
 	}
 	log := slog.New(slog.NewTextHandler(stderr, nil))
