@@ -127,7 +127,7 @@ func (s shard) first(ctx context.Context, method, user string, body []byte) (int
 	answers := make(chan int, len(s))
 	for _, host := range s {
 		go func() {
-			status, _ := ask(context.WithoutCancel(ctx), method, "http://"+host+"/sessions/"+user, body)
+			status, _ := askReplica(context.WithoutCancel(ctx), method, "http://"+host+"/sessions/"+user, body)
 			answers <- status
 		}()
 	}
@@ -139,7 +139,7 @@ func (s shard) first(ctx context.Context, method, user string, body []byte) (int
 	return 0, fmt.Errorf("ask the login cache: no replica of %s's shard answers (%s)", user, strings.Join(s, ", "))
 }
 
-func ask(ctx context.Context, method, url string, body []byte) (int, error) {
+func askReplica(ctx context.Context, method, url string, body []byte) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, cacheWait)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))

@@ -1,11 +1,13 @@
-// Command superapp is the company under test: a small messenger whose parts are
-// roles of one program. The gateways take text messages, login hands out
-// sessions, the controllers decide where the company is active, setup lays out
-// the stores, promote is the door people use when the tools are gone, and hello
-// is the smallest service an experiment can be tried on.
+// Command superapp is the company under test: a messenger and what hangs on it,
+// whose parts are roles of one program, each in a file of its own. Desks take
+// text messages, logins, taxi calls, payments and channels' messages for the
+// store that is active; vaults keep pictures, mailboxes and subscribers; a bank
+// and public services of others log in through it. The controllers decide where
+// the company is active, and promote, move, check, correct and rejoin are what
+// people do by hand. hello is the smallest service an experiment can be tried on.
 //
-// What must outlive a process is kept in NATS, in etcd or in files under --data,
-// never in memory alone.
+// What must outlive a process is kept in NATS, in etcd or in SQLite and plain
+// files under --data, never in memory alone; the login cache alone may forget.
 package main
 
 import (
@@ -35,7 +37,9 @@ func main() {
 func run(ctx context.Context, args []string, stderr io.Writer) int {
 	roles := map[string]role{
 		"gateway": gateway, "login": login, "cache": cache, "taxi": taxi, "pay": pay,
-		"controller": controller, "setup": setup, "hello": hello,
+		"media": media, "mx": mx, "mail": mail, "channel": channel, "vault": vault,
+		"bank": bank, "identity": identity, "hello": hello,
+		"controller": controller, "setup": setup, "check": check,
 		"promote": promote, "move": move, "correct": correct, "rejoin": rejoin,
 	}
 	if len(args) == 0 || roles[args[0]] == nil {

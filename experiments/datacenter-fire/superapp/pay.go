@@ -4,13 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 )
 
-// transfer is one payment as it lies in the active store, under the conversation
-// "pay", so that its number is audited as a message's is.
-type transfer struct {
+// payment is a transfer as it lies in the active store, under a conversation of
+// its own, so that its number is audited as a message's is.
+type payment struct {
 	Conversation string `json:"conversation"`
 	N            *int64 `json:"n,omitempty"`
 	From         string `json:"from"`
@@ -18,50 +19,73 @@ type transfer struct {
 	Amount       int64  `json:"amount"`
 }
 
-const payments = "pay"
+const payments = "pay" // the conversation, the topic and the kind in the book
+
+// till takes payments. The active store says which payments there are and in
+// which order; the book on this host's disk, where they are added up, follows it.
+type till struct {
+	*desk
+	book accounts
+}
 
 // pay takes payments and transfers: each is stored in the active store before it
 // is confirmed, and a number that is sent twice moves money once, because the
-// store and every reader know it by its number.
+// store and every book know it by its number.
 //
-//	POST /pay   201 once the transfer is stored
+//	POST /pay   201 once the payment is stored, 409 when the payer has not got so much
+//	GET  /sum   the accounts in this desk's book and the sum of all money
 func pay(ctx context.Context, args []string, log *slog.Logger) error {
-	return atDesk(ctx, "pay", args, log, opening{routes: func(_ context.Context, d *desk) error {
-		d.mux.HandleFunc("POST /pay", d.transfer)
+	return atDesk(ctx, "pay", args, log, opening{routes: func(ctx context.Context, d *desk) error {
+		book, err := openAccounts(d.data)
+		if err != nil {
+			return err
+		}
+		t := &till{desk: d, book: book}
+		go t.follow(ctx)
+		d.mux.HandleFunc("POST /pay", t.take)
+		d.mux.HandleFunc("GET /sum", (&branch{accounts: book, log: log}).sum)
 		return nil
 	}})
 }
 
-func (d *desk) transfer(w http.ResponseWriter, r *http.Request) {
-	t, err := readTransfer(r)
+func (t *till) take(w http.ResponseWriter, r *http.Request) {
+	p, err := readPayment(w, r)
 	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
+		refuse(w, err)
 		return
 	}
-	s, epoch, err := d.active()
-	var data []byte
-	if err == nil {
-		data, err = json.Marshal(t)
+	switch err := t.store(r.Context(), p); {
+	case errors.Is(err, errShort):
+		http.Error(w, err.Error(), http.StatusConflict)
+	case err != nil:
+		missing(w, err)
+	default:
+		answer(w, http.StatusCreated, p)
 	}
-	if err == nil {
-		id := message{Conversation: payments, N: t.N}.id()
-		err = s.publish(r.Context(), "pay.transfers", data, id, epoch)
-	}
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusServiceUnavailable)
-		return
-	}
-	answer(w, http.StatusCreated, t)
 }
 
-func readTransfer(r *http.Request) (transfer, error) {
-	t := transfer{}
-	if err := json.NewDecoder(http.MaxBytesReader(nil, r.Body, 4096)).Decode(&t); err != nil {
-		return t, errors.New(`pay: the body must be {"from": "name", "to": "name", "amount": 1}`)
+// store confirms what the active store has acknowledged.
+func (t *till) store(ctx context.Context, p payment) error {
+	if ok, err := t.book.affords(ctx, p.From, p.Amount); err != nil || !ok {
+		return errors.Join(err, errShort)
 	}
-	if !conversationName.MatchString(t.From) || !conversationName.MatchString(t.To) || t.From == t.To || t.Amount <= 0 {
-		return t, errors.New("pay: from and to must be two names, amount a number above 0")
+	s, epoch, err := t.active()
+	if err != nil {
+		return err
 	}
-	t.Conversation = payments
-	return t, nil
+	data, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	return s.publish(ctx, payments+".transfers", data, message{Conversation: payments, N: p.N}.id(), epoch)
+}
+
+func readPayment(w http.ResponseWriter, r *http.Request) (payment, error) {
+	var p payment
+	err := readBody(w, r, &p)
+	if err != nil || !(transfer{From: p.From, To: p.To, Amount: p.Amount, N: p.N}).valid() {
+		return p, fmt.Errorf(`pay: the body must be {"from": "name", "to": "another", "amount": 1 to %d, "n": 1}`, maxAmount)
+	}
+	p.Conversation = payments
+	return p, nil
 }
