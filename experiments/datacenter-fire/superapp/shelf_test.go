@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"testing"
@@ -36,7 +37,7 @@ func TestShelfWithOneDarkCopy(t *testing.T) {
 			t.Fatalf("got %+v, %v", i, err)
 		}
 	}
-	if _, err := s.get(ctx, "none"); err != errNoItem {
+	if _, err := s.get(ctx, "none"); !errors.Is(err, errNoItem) {
 		t.Errorf("no item: %v", err)
 	}
 	if took := time.Since(begin); took > 700*time.Millisecond {
