@@ -172,5 +172,6 @@ func (b *branch) sum(w http.ResponseWriter, r *http.Request) {
 		missing(w, fmt.Errorf("count the money: %w", err))
 		return
 	}
+	t.Alone = b.alone.Load()
 	answer(w, http.StatusOK, t)
 }

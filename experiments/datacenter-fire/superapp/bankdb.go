@@ -134,6 +134,7 @@ type total struct {
 	Accounts  int   `json:"accounts"`
 	Sum       int64 `json:"sum"`       // with the reserve; never changes
 	Overdrawn int   `json:"overdrawn"` // accounts that both banks let draw while they could not talk
+	Alone     bool  `json:"alone"`     // not in step with the peer
 }
 
 func (a accounts) total(ctx context.Context) (total, error) {

@@ -14,6 +14,7 @@ const (
 	peerEvery  = 200 * time.Millisecond
 	peerMax    = 2 * time.Second // back-off while the peer is dark
 	peerBatch  = 200
+	startAlone = 2 * time.Second  // a bank that starts waits so long for its peer, or both would decide
 	startWait  = 10 * time.Second // at most, for what the peer booked while this bank was dark
 	statusBusy = http.StatusServiceUnavailable
 )
@@ -85,8 +86,9 @@ func (b *branch) catchUp(ctx context.Context) {
 				b.log.Info("in step with the peer", "peer", b.peer)
 			}
 		}
-		if !b.started.Load() && (time.Since(begin) > startWait || !b.peerOwes(ctx)) {
-			b.started.Store(true)
+		if !b.started.Load() {
+			wait = peerEvery
+			b.started.Store(b.mayStart(ctx, time.Since(begin)))
 		}
 		select {
 		case <-ctx.Done():
@@ -94,6 +96,15 @@ func (b *branch) catchUp(ctx context.Context) {
 		case <-time.After(wait):
 		}
 	}
+}
+
+// mayStart reports whether this site may decide: it has what the peer had for
+// it, or the peer has not answered for long enough.
+func (b *branch) mayStart(ctx context.Context, since time.Duration) bool {
+	if b.alone.Load() {
+		return since > startAlone
+	}
+	return since > startWait || !b.peerOwes(ctx)
 }
 
 // bringAll empties the outbox; an empty one is no proof that the peer is there.

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	_ "modernc.org/sqlite" // the driver "sqlite", in Go alone
 )
@@ -84,6 +85,30 @@ func column[T any](ctx context.Context, db *sql.DB, query string, args ...any) (
 // readBody reads a small JSON body.
 func readBody(w http.ResponseWriter, r *http.Request, into any) error {
 	return json.NewDecoder(http.MaxBytesReader(w, r.Body, 16<<10)).Decode(into)
+}
+
+// optional reads a number of the query that may be missing.
+func optional(r *http.Request, name string) (int64, error) {
+	s := r.URL.Query().Get(name)
+	if s == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n < 0 {
+		return 0, fmt.Errorf("read the query: %s must be a number from 0 on", name)
+	}
+	return n, nil
+}
+
+// tellAll answers a list, or that it could not be read.
+func tellAll[T any](w http.ResponseWriter) func([]T, error) {
+	return func(all []T, err error) {
+		if err != nil {
+			missing(w, err)
+			return
+		}
+		answer(w, http.StatusOK, all)
+	}
 }
 
 // refuse answers 400 to input that the service can't use.

@@ -159,7 +159,7 @@ func (v *vaultCopy) listItems(w http.ResponseWriter, r *http.Request) {
 		refuse(w, errors.New("list the items: a prefix is lower-case letters, digits, dashes and slashes"))
 		return
 	}
-	tell(w)(v.list(r.Context(), prefix, int(last)))
+	tellAll[item](w)(v.list(r.Context(), prefix, int(last)))
 }
 
 func (v *vaultCopy) listRaw(w http.ResponseWriter, r *http.Request) {
@@ -168,31 +168,7 @@ func (v *vaultCopy) listRaw(w http.ResponseWriter, r *http.Request) {
 		refuse(w, err)
 		return
 	}
-	tell(w)(v.since(r.Context(), since))
-}
-
-// tell answers a list.
-func tell(w http.ResponseWriter) func([]item, error) {
-	return func(all []item, err error) {
-		if err != nil {
-			missing(w, err)
-			return
-		}
-		answer(w, http.StatusOK, all)
-	}
-}
-
-// optional reads a number of the query that may be missing.
-func optional(r *http.Request, name string) (int64, error) {
-	s := r.URL.Query().Get(name)
-	if s == "" {
-		return 0, nil
-	}
-	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil || n < 0 {
-		return 0, fmt.Errorf("read the query: %s must be a number from 0 on", name)
-	}
-	return n, nil
+	tellAll[item](w)(v.since(r.Context(), since))
 }
 
 func (v *vaultCopy) state(w http.ResponseWriter, r *http.Request) {
