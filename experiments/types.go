@@ -33,6 +33,7 @@ type Experiment struct {
 	Layouts    map[string]Layout   `json:"layouts,omitempty"` // run in file order: see LayoutOrder
 	Hypothesis []Hypothesis        `json:"hypothesis" jsonschema:"minItems=1"`
 	Ledger     []Ledger            `json:"ledger,omitempty"`
+	Load       []Load              `json:"load,omitempty"`
 	Stages     []Stage             `json:"stages" jsonschema:"minItems=1"`
 	Runbook    []RunbookStep       `json:"runbook,omitempty"`
 	Limits     Limits              `json:"limits,omitempty"`

@@ -59,6 +59,8 @@ const (
 	OutageBegan     Type = "outage-began"
 	OutageEnded     Type = "outage-ended"
 	ClientsLate     Type = "clients-late"
+	Surged          Type = "surged"       // more people than usual came
+	PeopleMoved     Type = "people-moved" // to the rival, or back
 	Note            Type = "note"
 )
 

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/firedrill-io/firedrill/experiments"
+	"github.com/firedrill-io/firedrill/injector/internal/crowd"
 	"github.com/firedrill-io/firedrill/injector/internal/ledger"
 	"github.com/firedrill-io/firedrill/injector/internal/plan"
 	"github.com/firedrill-io/firedrill/injector/internal/probe"
@@ -140,6 +141,13 @@ func (v *View) Write(w ledger.Write) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.s.write(w)
+}
+
+// Second takes in one second of a load.
+func (v *View) Second(s crowd.Second) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.s.second(s)
 }
 
 // Judged takes in the verdict so far.

@@ -76,6 +76,7 @@ func New(exp *experiments.Experiment, inv *inventory.Inventory, layout string, i
 	}
 	b.foldPower()
 	b.runbook()
+	b.loads()
 	b.served()
 	b.finish()
 	b.refuseDark()

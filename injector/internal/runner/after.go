@@ -78,6 +78,7 @@ func (r *layoutRun) audit(ctx context.Context) {
 		r.doubts = append(r.doubts, "the ledgers could not be ended: "+err.Error())
 		return
 	}
+	r.noteLoads()
 	for _, l := range r.exp.Ledger {
 		a := r.collector.Audit(ctx, l.Name)
 		r.audits = append(r.audits, a)

@@ -65,6 +65,11 @@ func (d *drive) run(ctx context.Context) error {
 	for _, s := range d.plan.Runbook {
 		parts.Go(func() { d.runbook(ctx, s) })
 	}
+	for _, l := range d.plan.Loads {
+		for _, s := range l.Surges {
+			parts.Go(func() { d.surge(ctx, l.Name, s) })
+		}
+	}
 	parts.Go(func() { d.end(ctx) })
 	renewing, stopRenewing := context.WithCancel(ctx)
 	renewed := make(chan struct{})

@@ -123,6 +123,9 @@ func (r *layoutRun) rehearse(ctx context.Context) error {
 	}
 	r.t0Boot = bootTime() + int64(time.Until(r.drive.t0))
 	r.rec.incident(r.drive.t0, r.t0Boot)
+	if err := r.collector.Begin(ctx, r.t0Boot); err != nil {
+		return asRefusal(err)
+	}
 	stop := r.judging(ctx)
 	unwatch, err := r.watchStops(ctx, r.halt)
 	if err == nil {
@@ -138,7 +141,7 @@ func (r *layoutRun) rehearse(ctx context.Context) error {
 
 func (r *layoutRun) startClients(ctx context.Context) error {
 	host, _ := clientsHost(r.inv)
-	config, err := clients.NewConfig(r.exp, func(text string) (string, error) { return r.inv.Expand(text, host) })
+	config, err := clients.NewConfig(r.exp, func(text string) (string, error) { return r.inv.Expand(text, host) }, r.plan.WallAt)
 	if err != nil {
 		return refuse("configure clients: %v", err)
 	}
@@ -147,7 +150,7 @@ func (r *layoutRun) startClients(ctx context.Context) error {
 		return asRefusal(err)
 	}
 	r.collector = clients.NewCollector(conn, config, r.changed)
-	r.collector.Feed(r.o.Observer)
+	r.collector.Feed(r.people())
 	if err := r.collector.Start(ctx); err != nil {
 		return refuse("start clients: %v", err)
 	}

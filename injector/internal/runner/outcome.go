@@ -20,7 +20,7 @@ func (r *layoutRun) result() report.Layout {
 		Findings: findings(r.dir), Doubts: r.doubts, Outcome: r.outcome, Reason: r.reason,
 	}
 	if r.collector != nil && r.t0Boot != 0 {
-		in.Samples, in.Late = r.collector.Samples(), r.collector.Late()
+		in.Samples, in.Late, in.Loads = r.collector.Samples(), r.collector.Late(), r.seconds()
 	}
 	for _, i := range r.plan.Injections {
 		in.Reverted = max(in.Reverted, i.End)
