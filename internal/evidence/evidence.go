@@ -49,6 +49,7 @@ const (
 	EndedByPower    Type = "ended-by-powerloss"
 	LeaseExpired    Type = "lease-expired"
 	TookOver        Type = "guardian-took-over"
+	LeftOut         Type = "left-out" // a missing host, or an optional fault, that the run goes on without
 	Refused         Type = "refused"
 	Failed          Type = "failed"
 	Halted          Type = "halted"

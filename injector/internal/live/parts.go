@@ -186,6 +186,9 @@ func (f frame) events(n int) []string {
 		if l.grave {
 			text = f.fg(text, red, false)
 		}
+		if l.warning {
+			text = f.fg(text, yellow, false)
+		}
 		out = append(out, f.dim(fmt.Sprintf("%8s %7s", l.incident, wall))+" "+text)
 	}
 	return out

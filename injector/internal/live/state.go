@@ -44,6 +44,7 @@ type line struct {
 	begun    bool // wall counts from T0
 	text     string
 	grave    bool
+	warning  bool
 }
 
 // layout forgets the layout before and begins another one.
@@ -69,7 +70,7 @@ func (s *state) incident(t0 time.Time, boot int64) { s.t0, s.boot = t0, boot }
 func (s *state) event(e evidence.Event, shown bool) {
 	s.happened(e)
 	if shown {
-		l := line{incident: e.Incident, text: clean(e.Message), grave: grave[e.Type]}
+		l := line{incident: e.Incident, text: clean(e.Message), grave: grave[e.Type], warning: e.Type == evidence.LeftOut}
 		if !s.t0.IsZero() {
 			l.wall, l.begun = e.Wall.Sub(s.t0), true
 		}

@@ -114,6 +114,7 @@ var lasting = map[evidence.Type]bool{
 	evidence.RunStarted: true, evidence.LayoutEnded: true, evidence.RunEnded: true, evidence.Refused: true, evidence.Failed: true,
 	evidence.Halted: true, evidence.Residue: true, evidence.Foreign: true, evidence.Stuck: true, evidence.TookOver: true,
 	evidence.LeaseExpired: true, evidence.HypothesisBroke: true, evidence.LabDown: true,
+	evidence.LeftOut: true,
 }
 
 // Event takes in one event.

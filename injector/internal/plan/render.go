@@ -90,6 +90,9 @@ func (p *Plan) stageEntry(s Stage) entry {
 			continue
 		}
 		g := group{string(i.Kind), i.Until}
+		if i.Optional {
+			g.kind += " where it can be done"
+		}
 		if i.From > s.At {
 			g.kind += " from " + i.From.String()
 		}

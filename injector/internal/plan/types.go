@@ -70,6 +70,8 @@ type Injection struct {
 	Start     time.Duration       `json:"start"` // wall time from T0
 	End       time.Duration       `json:"end"`
 	Require   string              `json:"require,omitempty"`
+	// Optional says that the run goes on without it on a host that cannot do it.
+	Optional bool `json:"optional,omitempty"`
 	// Restore names the restore step that ends it, for the report.
 	Restore string `json:"restore,omitempty"`
 }

@@ -41,7 +41,7 @@ func (r *layoutRun) judging(ctx context.Context) (stop func()) {
 // whose time has not come.
 func (r *layoutRun) soFar() report.Layout {
 	in := judge.Input{
-		Plan: r.plan, Experiment: r.exp, Inventory: r.inv, Predict: r.predict, T0: r.t0Boot,
+		Plan: r.carried(), Experiment: r.exp, Inventory: r.inv, Predict: r.predict, T0: r.t0Boot,
 		Samples: r.collector.Samples(), Late: r.collector.Late(), Gates: r.drive.gates(), Reverted: time.Since(r.drive.t0),
 	}
 	r.drive.mu.Lock()
