@@ -44,6 +44,7 @@ func (f *fakeAgents) Call(ctx context.Context, agent string, verb control.Verb, 
 		return err
 	}
 	if f.mute[verb] == agent {
+		<-ctx.Done()
 		return fmt.Errorf("send %s to %s: %w", verb, agent, control.ErrUnreachable)
 	}
 	c := call{at: time.Since(f.t0), agent: agent, verb: verb}

@@ -72,7 +72,7 @@ func (d *drive) pardon(items []plan.Injection, first bool) {
 		var unable string
 		d.set(i.ID, func(r *injectionResult) {
 			if r.unsupported && i.Optional {
-				unable = r.err
+				unable = strings.TrimPrefix(r.err, fault.ErrUnsupported.Error()+": ")
 			}
 		})
 		if unable == "" {
@@ -97,7 +97,9 @@ func (d *drive) pardon(items []plan.Injection, first bool) {
 		hosts = append(hosts, d.behind(agent)...)
 	}
 	if d.goWithout(hosts, "its agent did not answer in time to be armed") {
+		d.mu.Lock()
 		d.late = append(d.late, agents...)
+		d.mu.Unlock()
 	}
 }
 
@@ -152,4 +154,26 @@ func (d *drive) hostsLeftOut() []string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return slices.Collect(maps.Keys(d.left.hosts))
+}
+
+// excused says whether an agent is one that the run goes on without.
+func (d *drive) excused(agent string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.left.hosts[agent] || slices.Contains(d.late, agent)
+}
+
+// allDoubts are why nothing can be judged, but for what befell agents that the
+// run goes on without: they carry nothing of it.
+func (d *drive) allDoubts() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	excused := map[string]bool{}
+	for agent := range d.left.hosts {
+		excused[tookOver(agent)] = true
+	}
+	for _, agent := range d.late {
+		excused[tookOver(agent)] = true
+	}
+	return slices.DeleteFunc(slices.Clone(d.doubts), func(why string) bool { return excused[why] })
 }

@@ -35,6 +35,11 @@ func TestTooLateToBeArmed(t *testing.T) {
 				if err != nil || len(f.when(control.VerbFire, a.ID)) != 1 || len(f.when(control.VerbFire, b.ID))+len(f.when(control.VerbFire, again.ID)) != 0 {
 					t.Errorf("silent at %s: %v; want p1 fired, p2 never", verb, err)
 				}
+				d.doubt(tookOver("p1"))
+				d.doubt(tookOver("p2"))
+				if got := d.allDoubts(); !slices.Equal(got, []string{tookOver("p1")}) {
+					t.Errorf("doubts %q", got)
+				}
 				want := []string{"p2 (spared: partition of stage 1s, partition of stage 20s)"}
 				if got := d.missingHosts(); !slices.Equal(got, want) || len(d.faults()) != 1 || !slices.Equal(d.late, []string{"p2"}) {
 					t.Errorf("missing %q, faults %+v, late %v", got, d.faults(), d.late)

@@ -29,7 +29,7 @@ func (r *layoutRun) result() report.Layout {
 		in.Reverted = min(in.Reverted, r.halted)
 	}
 	if r.drive != nil {
-		in.Doubts = append(in.Doubts, r.drive.doubts...)
+		in.Doubts = append(in.Doubts, r.drive.allDoubts()...)
 		in.Faults, in.Steps, in.Gates = r.drive.faults(), r.drive.replayed(), r.drive.gates()
 	}
 	slices.Sort(in.Doubts)

@@ -27,8 +27,9 @@ func (d *drive) round(ctx context.Context, r round, earlier []plan.Injection) er
 	deadline, cancel := context.WithDeadline(ctx, d.t0.Add(r.start-fireLead/2))
 	defer cancel()
 	agents, of := d.byAgent(items)
-	control.Each(agents, func(agent string) error { return d.prepare(deadline, agent, of[agent]) })
-	control.Each(agents, func(agent string) error { return d.arm(deadline, agent, of[agent]) })
+	control.Each(agents, func(agent string) error { // each at its own pace: a silent one must not use up the others' time
+		return errors.Join(d.prepare(deadline, agent, of[agent]), d.arm(deadline, agent, of[agent]))
+	})
 	if ctx.Err() != nil {
 		return nil
 	}
