@@ -17,9 +17,11 @@ type checks struct {
 	root    *strict.Node
 	probes  []string
 	ledgers []string
+	loads   []string
 	faults  map[string]json.RawMessage
 	// end is the last instant of the clock; 0 if the clock has no pace.
-	end Instant
+	end  Instant
+	pace []Pace
 }
 
 func newChecks(doc *strict.Document, faults map[string]json.RawMessage) *checks {
@@ -30,6 +32,7 @@ func (c *checks) run() {
 	c.clock()
 	c.hypothesis()
 	c.ledger()
+	c.load()
 	c.stages()
 	c.stop()
 	c.runbook()
@@ -49,6 +52,9 @@ func (c *checks) clock() {
 		}
 		if to <= last {
 			c.doc.Add(stretch.Get("to"), "order the stretches by time", "%s is not after %s: the pace goes forward", to, last)
+		}
+		if takes, ok := duration(stretch.Get("takes")); ok && to > last {
+			c.pace = append(c.pace, Pace{To: to, Takes: takes})
 		}
 		last = max(last, to)
 	}
@@ -88,15 +94,15 @@ func (c *checks) request(http *strict.Node) {
 	}
 }
 
-// unique notes a name that stands already in names or in the other list, since
-// probes and ledgers share the lines of a verdict.
+// unique notes a name that stands already in one of the lists, since probes,
+// ledgers and loads stand side by side in what is shown.
 func (c *checks) unique(n *strict.Node, names *[]string) {
 	name, ok := n.Text()
 	if !ok {
 		return
 	}
-	if slices.Contains(c.probes, name) || slices.Contains(c.ledgers, name) {
-		c.doc.Add(n, "probes and ledgers need names of their own", "name %q is used twice", name)
+	if slices.Contains(c.probes, name) || slices.Contains(c.ledgers, name) || slices.Contains(c.loads, name) {
+		c.doc.Add(n, "probes, ledgers and loads need names of their own", "name %q is used twice", name)
 	}
 	*names = append(*names, name)
 }

@@ -54,6 +54,9 @@ func (c *checks) fault(n *strict.Node, start Instant, timed bool) {
 			c.doc.Add(n.Get("until"), "choose a later instant", "%s is not after the stage's start at %s", until, start)
 		}
 	}
+	if optional, ok := n.Pair("optional"); ok && len(kinds) == 1 && kinds[0] == powerloss {
+		c.doc.AddKey(optional, "leave it out: a host can lose its power or is missing", "powerloss cannot be optional")
+	}
 	if restore, ok := n.Pair("restore"); ok {
 		if len(kinds) == 1 && kinds[0] != powerloss {
 			c.doc.AddKey(restore, "only powerloss can be restored in steps: use until or for", "restore under %s", kinds[0])

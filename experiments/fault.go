@@ -51,4 +51,4 @@ func (f StageFault) MarshalJSON() ([]byte, error) {
 }
 
 // faultKeys are the keys of a stage's fault that are not its kind.
-var faultKeys = map[string]bool{"on": true, "until": true, "for": true, "restore": true, "require": true}
+var faultKeys = map[string]bool{"on": true, "until": true, "for": true, "restore": true, "require": true, "optional": true}

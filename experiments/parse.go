@@ -8,7 +8,7 @@ import (
 )
 
 // numberOfWrite is the one ${name} that is not a variable: the ledger fills it
-// in for each write.
+// in for each write, a load for each request.
 const numberOfWrite = "n"
 
 // Defaults of what a file may leave out.
@@ -87,5 +87,8 @@ func (e *Experiment) setDefaults(root *strict.Node) {
 		if l.Attempts == 0 {
 			l.Attempts = defaultAttempts
 		}
+	}
+	for i := range e.Load {
+		e.Load[i].setDefaults()
 	}
 }

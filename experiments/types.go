@@ -33,6 +33,7 @@ type Experiment struct {
 	Layouts    map[string]Layout   `json:"layouts,omitempty"` // run in file order: see LayoutOrder
 	Hypothesis []Hypothesis        `json:"hypothesis" jsonschema:"minItems=1"`
 	Ledger     []Ledger            `json:"ledger,omitempty"`
+	Load       []Load              `json:"load,omitempty"`
 	Stages     []Stage             `json:"stages" jsonschema:"minItems=1"`
 	Runbook    []RunbookStep       `json:"runbook,omitempty"`
 	Limits     Limits              `json:"limits,omitempty"`
@@ -154,6 +155,9 @@ type StageFault struct {
 	For     Duration        `json:"for,omitempty"`                                 // wall time, instead of Until
 	Restore []Restore       `json:"restore,omitempty"`                             // powerloss only
 	Require string          `json:"require,omitempty" jsonschema:"enum=exercised"` // exercised
+	// Optional lets a run go on without the fault on a host whose kernel or control
+	// groups lack what it needs.
+	Optional bool `json:"optional,omitempty"`
 }
 
 // Restore gives power back to part of a fault's own target. Hosts names roles,
@@ -180,6 +184,8 @@ type Limits struct {
 	Hosts int      `json:"hosts,omitempty" jsonschema:"minimum=1"` // at most so many at once
 	Share Ratio    `json:"share,omitempty"`                        // of all hosts
 	Sites []string `json:"sites,omitempty"`                        // only in these sites
+	// Missing is how many hosts may be unreachable: the run goes on without them.
+	Missing int `json:"missing,omitempty" jsonschema:"minimum=0"`
 }
 
 // Stop halts the run, and reverts everything, once its condition has been true

@@ -49,6 +49,7 @@ const (
 	EndedByPower    Type = "ended-by-powerloss"
 	LeaseExpired    Type = "lease-expired"
 	TookOver        Type = "guardian-took-over"
+	LeftOut         Type = "left-out" // a missing host, or an optional fault, that the run goes on without
 	Refused         Type = "refused"
 	Failed          Type = "failed"
 	Halted          Type = "halted"
@@ -59,6 +60,8 @@ const (
 	OutageBegan     Type = "outage-began"
 	OutageEnded     Type = "outage-ended"
 	ClientsLate     Type = "clients-late"
+	Surged          Type = "surged"       // more people than usual came
+	PeopleMoved     Type = "people-moved" // to the rival, or back
 	Note            Type = "note"
 )
 

@@ -25,6 +25,7 @@ type fake struct {
 	outOf   bool
 	wrong   bool // Revert says nothing and does nothing
 	refuse  *fault.Error
+	unable  error // of Prepare
 }
 
 type call struct {
@@ -57,7 +58,7 @@ func (f *fake) Describe(context.Context) (fault.Info, error) {
 
 func (f *fake) Prepare(_ context.Context, _ fault.Target, p json.RawMessage) (json.RawMessage, error) {
 	f.note(call{verb: "prepare"})
-	return p, nil
+	return p, f.unable
 }
 
 func (f *fake) Apply(ctx context.Context, items []fault.RawItem, at, until fault.BootTime) ([]fault.Applied, error) {

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -55,6 +56,16 @@ func TestPolicyAllows(t *testing.T) {
 	b.policy("frozen: true\n") // a freeze that comes meanwhile counts too
 	b.refused(arm(control.ArmRequest{End: at.Add(time.Minute)}), "frozen")
 	ask[control.RevertReply](b, control.VerbHalt, nil) // and never keeps anything from being reverted
+}
+
+// What a host lacks is told apart from what is not allowed: the injector may go
+// on without an optional fault.
+func TestUnsupported(t *testing.T) {
+	b := newBench(t)
+	b.fake.unable = fmt.Errorf("%w: no such controller", fault.ErrUnsupported)
+	if r := b.order("a"); len(r) != 1 || r[0].Error == nil || r[0].Error.Code != fault.CodeUnsupported || !strings.Contains(r[0].Error.Message, "no such controller") {
+		t.Errorf("got %+v", r)
+	}
 }
 
 func TestRefused(t *testing.T) {

@@ -24,6 +24,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// atOnce has every instant of the incident come at T0.
+func atOnce(experiments.Instant) time.Duration { return 0 }
+
 func clock() int64 { return time.Now().UnixNano() }
 
 // service is a gateway that keeps numbers and can be switched off.
@@ -77,7 +80,7 @@ func experiment(url string) *experiments.Experiment {
 // start runs both ends over a real socket and hands back the runner's.
 func start(t *testing.T, exp *experiments.Experiment, notify func(clients.Change)) *clients.Collector {
 	t.Helper()
-	config, err := clients.NewConfig(exp, nil)
+	config, err := clients.NewConfig(exp, nil, atOnce)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +190,7 @@ func TestCollectorNoticesADeadProcess(t *testing.T) {
 func TestServeEndsWithItsRunner(t *testing.T) {
 	s := newService(t)
 	ours, theirs := pair(t)
-	config, err := clients.NewConfig(experiment(s.URL), nil)
+	config, err := clients.NewConfig(experiment(s.URL), nil, atOnce)
 	if err != nil {
 		t.Fatal(err)
 	}

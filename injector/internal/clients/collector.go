@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/firedrill-io/firedrill/experiments"
+	"github.com/firedrill-io/firedrill/injector/internal/crowd"
 	"github.com/firedrill-io/firedrill/injector/internal/ledger"
 	"github.com/firedrill-io/firedrill/injector/internal/probe"
 )
@@ -32,6 +33,7 @@ type Collector struct {
 	mu      sync.Mutex
 	samples map[string][]probe.Sample
 	writes  map[string][]ledger.Write
+	seconds map[string][]crowd.Second
 	late    []probe.Window
 	watches map[string]*watch
 	waiting map[int]chan reply
@@ -45,7 +47,7 @@ type Collector struct {
 func NewCollector(conn io.ReadWriteCloser, config Config, notify func(Change)) *Collector {
 	c := &Collector{
 		conn: conn, config: config, notify: notify, ended: make(chan struct{}),
-		samples: map[string][]probe.Sample{}, writes: map[string][]ledger.Write{},
+		samples: map[string][]probe.Sample{}, writes: map[string][]ledger.Write{}, seconds: map[string][]crowd.Second{},
 		watches: map[string]*watch{}, waiting: map[int]chan reply{},
 	}
 	go c.read()
@@ -87,6 +89,8 @@ func (c *Collector) take(l line) *Change {
 		return c.watches[name].see(*l.Sample, c.late)
 	case l.Write != nil:
 		c.writes[l.Write.Ledger] = append(c.writes[l.Write.Ledger], *l.Write)
+	case l.Second != nil:
+		c.seconds[l.Second.Load] = append(c.seconds[l.Second.Load], *l.Second)
 	case l.Late != nil:
 		c.late = probe.Merge(append(c.late, *l.Late))
 	case l.Reply != nil:
@@ -119,13 +123,20 @@ func (c *Collector) Close() error {
 	return err
 }
 
-// Start begins all probes and ledgers.
+// Start begins all probes, ledgers and loads.
 func (c *Collector) Start(ctx context.Context) error {
 	_, err := c.call(ctx, command{Verb: startAll, Config: &c.config})
 	return err
 }
 
-// StopLedgers ends the writes and returns when the last one has its answer.
+// Begin says that the incident's clock starts at t0, in ns of CLOCK_BOOTTIME,
+// which may lie ahead: the loads' surges count from there.
+func (c *Collector) Begin(ctx context.Context, t0 int64) error {
+	_, err := c.call(ctx, command{Verb: begin, T0: t0})
+	return err
+}
+
+// StopLedgers ends loads and writes and returns when the last one has its answer.
 func (c *Collector) StopLedgers(ctx context.Context) error {
 	_, err := c.call(ctx, command{Verb: stopLedgers})
 	return err
@@ -213,6 +224,13 @@ func (c *Collector) Writes(name string) []ledger.Write {
 	all := slices.Clone(c.writes[name])
 	slices.SortFunc(all, func(a, b ledger.Write) int { return a.N - b.N })
 	return all
+}
+
+// Seconds are all seconds of a load so far, in their order.
+func (c *Collector) Seconds(name string) []crowd.Second {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.seconds[name])
 }
 
 // Late are the windows in which the clients were late, sorted and joined.

@@ -1,5 +1,5 @@
 // Package clients is the users of the service: one process in a host of its own
-// that sends the probes and the ledgers' writes and streams what became of them
+// that sends the probes, the ledgers' writes and the load, and streams what became of them
 // to the runner, over one socket that carries one JSON value a line each way.
 //
 // Serve is the process, Collector is the runner's end of the socket. When the
@@ -8,9 +8,11 @@ package clients
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/firedrill-io/firedrill/experiments"
+	"github.com/firedrill-io/firedrill/injector/internal/crowd"
 	"github.com/firedrill-io/firedrill/injector/internal/ledger"
 	"github.com/firedrill-io/firedrill/injector/internal/probe"
 )
@@ -29,6 +31,7 @@ const (
 type Config struct {
 	Probes    []probe.Spec        `json:"probes"`
 	Ledgers   []ledger.Spec       `json:"ledgers"`
+	Loads     []crowd.Spec        `json:"loads,omitempty"`
 	Reads     map[string]ReadBack `json:"reads"` // by ledger
 	LateAfter time.Duration       `json:"late_after_ns"`
 }
@@ -40,9 +43,11 @@ type ReadBack struct {
 	Sites  map[string][]string `json:"sites,omitempty"`
 }
 
-// NewConfig takes the probes and ledgers from an experiment. expand replaces
-// what only the lab knows in a URL (nil: nothing), such as a host's address.
-func NewConfig(exp *experiments.Experiment, expand func(string) (string, error)) (Config, error) {
+// NewConfig takes the probes, ledgers and loads from an experiment. expand
+// replaces what only the lab knows in a URL (nil: nothing), such as a host's
+// address; wall is when an instant of the incident comes, from T0, and is asked
+// for surges only.
+func NewConfig(exp *experiments.Experiment, expand func(string) (string, error), wall func(experiments.Instant) time.Duration) (Config, error) {
 	e := expander{expand: expand}
 	c := Config{Reads: map[string]ReadBack{}, LateAfter: DefaultLateAfter}
 	for _, h := range exp.Hypothesis {
@@ -68,6 +73,9 @@ func NewConfig(exp *experiments.Experiment, expand func(string) (string, error))
 		}
 		c.Reads[l.Name] = read
 	}
+	for _, l := range exp.Load {
+		c.Loads = append(c.Loads, e.crowd(l, exp.Seed, wall))
+	}
 	if e.err != nil {
 		return Config{}, e.err
 	}
@@ -87,16 +95,24 @@ type expander struct {
 	err    error
 }
 
+// text leaves ${n} alone: it is filled in for each request.
 func (e *expander) text(s string) string {
 	if e.expand == nil {
 		return s
 	}
-	out, err := e.expand(s)
-	if err != nil && e.err == nil {
-		e.err = fmt.Errorf("expand %q: %w", s, err)
+	parts := strings.Split(s, number)
+	for i, part := range parts {
+		out, err := e.expand(part)
+		if err != nil && e.err == nil {
+			e.err = fmt.Errorf("expand %q: %w", s, err)
+		}
+		parts[i] = out
 	}
-	return out
+	return strings.Join(parts, number)
 }
+
+// number stands in an address for the number of the request.
+const number = "${n}"
 
 func (e *expander) urls(urls []string) []string {
 	out := make([]string, len(urls))
@@ -138,5 +154,5 @@ func (c Config) check() error {
 			return fmt.Errorf("configure ledger %s: it has no URL", l.Name)
 		}
 	}
-	return nil
+	return c.checkLoads()
 }

@@ -10,13 +10,18 @@ import (
 )
 
 func TestNewConfigExpandsEveryURL(t *testing.T) {
-	exp := experiment("http://${ip.a1}:80/messages")
+	exp := experiment("http://${ip.a1}:80/messages?n=${n}")
 	exp.Hypothesis = append(exp.Hypothesis, experiments.Hypothesis{Probe: "ssh", TCP: &experiments.TCP{Connect: "${ip.a1}:22"}, Every: 1})
-	c, err := clients.NewConfig(exp, func(s string) (string, error) { return strings.ReplaceAll(s, "${ip.a1}", "10.0.0.1"), nil })
+	c, err := clients.NewConfig(exp, func(s string) (string, error) {
+		if strings.Contains(s, "${n}") {
+			return "", errors.New("nothing is named ${n}")
+		}
+		return strings.ReplaceAll(s, "${ip.a1}", "10.0.0.1"), nil
+	}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = "http://10.0.0.1:80/messages"
+	const want = "http://10.0.0.1:80/messages?n=${n}"
 	if got := []string{c.Probes[0].HTTP.URLs[0], c.Ledgers[0].HTTP.URLs[0], c.Reads["talk"].Active[0], c.Reads["talk"].Sites["pangyo"][0]}; got[0] != want || got[1] != want || got[2] != want || got[3] != want {
 		t.Errorf("URLs: %q", got)
 	}
@@ -27,7 +32,7 @@ func TestNewConfigExpandsEveryURL(t *testing.T) {
 
 func TestNewConfigRefuses(t *testing.T) {
 	unknown := errors.New("no host a9")
-	if _, err := clients.NewConfig(experiment("x"), func(string) (string, error) { return "", unknown }); !errors.Is(err, unknown) {
+	if _, err := clients.NewConfig(experiment("x"), func(string) (string, error) { return "", unknown }, nil); !errors.Is(err, unknown) {
 		t.Errorf("unknown host: %v", err)
 	}
 	for name, change := range map[string]func(*experiments.Experiment){
@@ -39,7 +44,7 @@ func TestNewConfigRefuses(t *testing.T) {
 	} {
 		exp := experiment("http://x")
 		change(exp)
-		if _, err := clients.NewConfig(exp, nil); err == nil {
+		if _, err := clients.NewConfig(exp, nil, atOnce); err == nil {
 			t.Errorf("%s: not refused", name)
 		}
 	}

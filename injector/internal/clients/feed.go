@@ -1,15 +1,17 @@
 package clients
 
 import (
+	"github.com/firedrill-io/firedrill/injector/internal/crowd"
 	"github.com/firedrill-io/firedrill/injector/internal/ledger"
 	"github.com/firedrill-io/firedrill/injector/internal/probe"
 )
 
-// Feed is shown every sample and every write as it comes in. Its methods are
+// Feed is shown every sample, every write and every second of a load as it comes in. Its methods are
 // called from the Collector's reader and must return at once.
 type Feed interface {
 	Sample(s probe.Sample)
 	Write(w ledger.Write)
+	Second(s crowd.Second)
 }
 
 // Feed has f shown what comes in from now on.
@@ -30,5 +32,7 @@ func (c *Collector) pass(l line) {
 		f.Sample(*l.Sample)
 	case l.Write != nil:
 		f.Write(*l.Write)
+	case l.Second != nil:
+		f.Second(*l.Second)
 	}
 }

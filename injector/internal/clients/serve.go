@@ -25,6 +25,7 @@ func Serve(ctx context.Context, conn io.ReadWriteCloser, clock probe.Clock, logg
 	cancel()
 	s.probes.stop()
 	s.ledgers.stop()
+	s.loads.stop()
 	s.fetches.Wait()
 	unhook()
 	return errors.Join(err, s.out.close(), ignoreClosed(conn.Close()))
@@ -36,6 +37,7 @@ type server struct {
 	out     *stream
 	probes  group
 	ledgers group
+	loads   loads
 	fetches sync.WaitGroup
 	started bool
 }
@@ -68,10 +70,13 @@ func (s *server) do(ctx context.Context, c command) {
 	switch c.Verb {
 	case startAll:
 		answer("", s.start(ctx, c.Config))
+	case begin:
+		s.loads.tell(c.T0)
+		answer("", nil)
 	case stopLedgers:
-		s.fetches.Go(func() { s.ledgers.stop(); answer("", nil) })
+		s.fetches.Go(func() { s.loads.stop(); s.ledgers.stop(); answer("", nil) })
 	case stopAll:
-		s.fetches.Go(func() { s.ledgers.stop(); s.probes.stop(); answer("", nil) })
+		s.fetches.Go(func() { s.loads.stop(); s.ledgers.stop(); s.probes.stop(); answer("", nil) })
 	case fetch:
 		s.fetches.Go(func() { answer(get(ctx, c.URLs)) })
 	default:
@@ -116,6 +121,7 @@ func (s *server) start(ctx context.Context, c *Config) error {
 			})
 		})
 	}
+	s.runLoads(ctx, c.Loads)
 	return nil
 }
 

@@ -44,6 +44,7 @@ func Layout(in Input) report.Layout {
 	for _, a := range in.Audits {
 		l.out.Ledgers = append(l.out.Ledgers, reportLedger(a))
 	}
+	l.loads()
 	l.steady()
 	for _, e := range in.Experiment.Expect {
 		l.expect(e)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/firedrill-io/firedrill/experiments"
+	"github.com/firedrill-io/firedrill/injector/internal/crowd"
 	"github.com/firedrill-io/firedrill/injector/internal/ledger"
 	"github.com/firedrill-io/firedrill/injector/internal/plan"
 	"github.com/firedrill-io/firedrill/injector/internal/probe"
@@ -28,6 +29,7 @@ type Input struct {
 	Samples []probe.Sample
 	Late    []probe.Window
 	Audits  []ledger.Audit
+	Loads   map[string][]crowd.Second // by name, in order of time
 	Gates   []Gate
 	After   map[string]Steadiness // the hypothesis after the last revert, by probe
 

@@ -45,7 +45,7 @@ func (f frame) body() []string {
 		{f.fewRacks(), f.fewProbes()},
 	}
 	const leastEvents, fixed = 4, 8 // fixed: three rows of head, axis, two heads, a fault, the keys
-	ledgers := f.ledgers()
+	ledgers := append(f.ledgers(), f.loads()...)
 	v := variants[len(variants)-1]
 	for _, one := range variants {
 		if len(one.racks)+len(one.probes)+len(ledgers)+fixed+leastEvents <= f.rows {

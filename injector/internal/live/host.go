@@ -18,22 +18,27 @@ const (
 	faulted
 	booting
 	on
+	missing
 )
 
 // letters stand beside the colours: nothing is said by colour alone.
-var letters = map[condition]string{on: "o", dark: "D", booting: "b", faulted: "F"}
+var letters = map[condition]string{on: "o", dark: "D", booting: "b", faulted: "F", missing: "?"}
 
 // conditions explain the letters.
-var conditions = map[condition]string{on: "on", dark: "dark", booting: "booting", faulted: "faulted"}
+var conditions = map[condition]string{on: "on", dark: "dark", booting: "booting", faulted: "faulted", missing: "missing"}
 
 // host is what is known of one host.
 type host struct {
 	live    map[string]string // injection -> kind, as its agent applied it
 	booting bool              // powered on, its agent has not answered yet
+	missing bool              // the run goes on without it
 }
 
 func (h *host) condition() condition {
 	worst := on
+	if h.missing {
+		return missing
+	}
 	if h.booting {
 		worst = booting
 	}
@@ -53,6 +58,8 @@ func (s *state) happened(e evidence.Event) {
 		return
 	}
 	switch e.Type {
+	case evidence.LeftOut:
+		h.missing = h.missing || e.Injection == ""
 	case evidence.AppliedFault:
 		h.live[e.Injection] = e.Fault
 	case evidence.HostPowered:

@@ -160,6 +160,20 @@ func (f frame) ledgers() []string {
 	return out
 }
 
+// loads are what the people of each load did in the last second, one row each.
+func (f frame) loads() []string {
+	var out []string
+	for _, l := range f.s.exp.Load {
+		s := f.s.loads[l.Load]
+		text := fmt.Sprintf("load %s: %s people, %s requests/s, %s answered", l.Load, report.Count(s.People), report.Count(s.Requests), report.Count(s.Answered))
+		if l.Rival != nil {
+			text += fmt.Sprintf(", %s at the rival", report.Count(s.Moved))
+		}
+		out = append(out, text)
+	}
+	return out
+}
+
 // events are the last n lines.
 func (f frame) events(n int) []string {
 	var out []string
@@ -171,6 +185,9 @@ func (f frame) events(n int) []string {
 		text := cut(l.text, f.columns-17)
 		if l.grave {
 			text = f.fg(text, red, false)
+		}
+		if l.warning {
+			text = f.fg(text, yellow, false)
 		}
 		out = append(out, f.dim(fmt.Sprintf("%8s %7s", l.incident, wall))+" "+text)
 	}

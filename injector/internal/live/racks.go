@@ -12,7 +12,10 @@ func (f frame) legend() string {
 		count[h.condition()]++
 	}
 	var out []string
-	for _, c := range []condition{on, dark, booting, faulted} {
+	for _, c := range []condition{on, dark, booting, faulted, missing} {
+		if c == missing && count[c] == 0 {
+			continue
+		}
 		out = append(out, f.block(" "+letters[c]+" ", c)+fmt.Sprintf(" %s %d", conditions[c], count[c]))
 	}
 	return f.bold("RACKS") + "  " + strings.Join(out, "  ")

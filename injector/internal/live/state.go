@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/firedrill-io/firedrill/experiments"
+	"github.com/firedrill-io/firedrill/injector/internal/crowd"
 	"github.com/firedrill-io/firedrill/injector/internal/ledger"
 	"github.com/firedrill-io/firedrill/injector/internal/plan"
 	"github.com/firedrill-io/firedrill/injector/internal/probe"
@@ -29,8 +30,9 @@ type state struct {
 	hosts   map[string]*host
 	probes  map[string]*curve
 	ledgers map[string]map[ledger.State]int
-	judged  *report.Layout // the last verdict so far
-	stage   string         // the last one that began
+	loads   map[string]crowd.Second // the last of each
+	judged  *report.Layout          // the last verdict so far
+	stage   string                  // the last one that began
 	lines   []line
 	results []string // of the layouts before
 }
@@ -42,12 +44,13 @@ type line struct {
 	begun    bool // wall counts from T0
 	text     string
 	grave    bool
+	warning  bool
 }
 
 // layout forgets the layout before and begins another one.
 func (s *state) layout(name string, e *experiments.Experiment, inv *inventory.Inventory, p *plan.Plan) {
 	*s = state{name: name, exp: e, inv: inv, plan: p, lines: s.lines, results: s.results, hosts: map[string]*host{},
-		probes: map[string]*curve{}, ledgers: map[string]map[ledger.State]int{}}
+		probes: map[string]*curve{}, ledgers: map[string]map[ledger.State]int{}, loads: map[string]crowd.Second{}}
 	for _, h := range inv.Hosts {
 		if h.Site != inventory.Internet {
 			s.hosts[h.Name] = &host{live: map[string]string{}}
@@ -67,7 +70,7 @@ func (s *state) incident(t0 time.Time, boot int64) { s.t0, s.boot = t0, boot }
 func (s *state) event(e evidence.Event, shown bool) {
 	s.happened(e)
 	if shown {
-		l := line{incident: e.Incident, text: clean(e.Message), grave: grave[e.Type]}
+		l := line{incident: e.Incident, text: clean(e.Message), grave: grave[e.Type], warning: e.Type == evidence.LeftOut}
 		if !s.t0.IsZero() {
 			l.wall, l.begun = e.Wall.Sub(s.t0), true
 		}
@@ -102,5 +105,7 @@ func (s *state) write(w ledger.Write) {
 		l[w.State]++
 	}
 }
+
+func (s *state) second(l crowd.Second) { s.loads[l.Load] = l }
 
 func (s *state) verdict(l report.Layout) { s.judged = &l }

@@ -51,6 +51,8 @@ func (k look) block(text string, c condition) string {
 		style = style.Background(yellow)
 	case on:
 		style = style.Background(green)
+	case missing:
+		style = style.Background(grey)
 	}
 	return style.Render(text)
 }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/firedrill-io/firedrill/experiments"
+	"github.com/firedrill-io/firedrill/injector/internal/crowd"
 	"github.com/firedrill-io/firedrill/injector/internal/ledger"
 	"github.com/firedrill-io/firedrill/injector/internal/plan"
 	"github.com/firedrill-io/firedrill/injector/internal/probe"
@@ -113,6 +114,7 @@ var lasting = map[evidence.Type]bool{
 	evidence.RunStarted: true, evidence.LayoutEnded: true, evidence.RunEnded: true, evidence.Refused: true, evidence.Failed: true,
 	evidence.Halted: true, evidence.Residue: true, evidence.Foreign: true, evidence.Stuck: true, evidence.TookOver: true,
 	evidence.LeaseExpired: true, evidence.HypothesisBroke: true, evidence.LabDown: true,
+	evidence.LeftOut: true,
 }
 
 // Event takes in one event.
@@ -140,6 +142,13 @@ func (v *View) Write(w ledger.Write) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.s.write(w)
+}
+
+// Second takes in one second of a load.
+func (v *View) Second(s crowd.Second) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.s.second(s)
 }
 
 // Judged takes in the verdict so far.

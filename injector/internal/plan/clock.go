@@ -24,7 +24,7 @@ func stretches(exp *experiments.Experiment) []Stretch {
 	return out
 }
 
-// lastInstant is the last moment that stages, restores and runbook name. It is
+// lastInstant is the last moment that stages, restores, runbook and surges name. It is
 // asked only of a clock without pace, where a wall duration is incident time.
 func lastInstant(exp *experiments.Experiment) (last experiments.Instant) {
 	for _, s := range exp.Stages {
@@ -42,7 +42,7 @@ func lastInstant(exp *experiments.Experiment) (last experiments.Instant) {
 	for _, s := range exp.Runbook {
 		last = max(last, s.At)
 	}
-	return last
+	return max(last, lastSurge(exp))
 }
 
 // WallAt is when an instant of the incident comes, in wall time from T0.

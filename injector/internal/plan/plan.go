@@ -76,6 +76,7 @@ func New(exp *experiments.Experiment, inv *inventory.Inventory, layout string, i
 	}
 	b.foldPower()
 	b.runbook()
+	b.loads()
 	b.served()
 	b.finish()
 	b.refuseDark()
@@ -134,7 +135,7 @@ func (b *builder) fault(stage int, s experiments.Stage, f experiments.StageFault
 		b.hit[stage][h.Name] = true
 		b.add(Injection{
 			Stage: s.Stage, Kind: kind, Host: h.Name, OutOfBand: info.OutOfBand, Params: params,
-			From: s.At, Until: until, Require: f.Require,
+			From: s.At, Until: until, Require: f.Require, Optional: f.Optional,
 		})
 	}
 }
@@ -202,6 +203,14 @@ func (b *builder) finish() {
 	for i := range b.Stages {
 		b.describe(i)
 	}
+}
+
+// Without is the plan without the injections that out names. What its stages
+// were meant to hit stays as it was.
+func (p *Plan) Without(out func(Injection) bool) *Plan {
+	less := *p
+	less.Injections = slices.DeleteFunc(slices.Clone(p.Injections), out)
+	return &less
 }
 
 // Digest is the SHA-256 of the plan's canonical JSON, in hex: keys sorted, no

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -141,5 +142,22 @@ func TestInvalidBeforeRefused(t *testing.T) {
 limits: {hosts: 1}`)
 	if !errors.Is(err, inventory.ErrEmpty) || errors.Is(err, ErrRefused) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// What a host may be unable to do is told in the plan; a plan without hosts that
+// are missing has none of their injections and leaves the first one alone.
+func TestOptionalAndWithout(t *testing.T) {
+	p, err := build(t, `stages: [{stage: split, at: T+3m, faults: [{partition: {to: ["10.0.0.0/8"]}, on: {hosts: [p1, p2]}, until: T+20m, optional: true}]}]`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := Render(&out, p); err != nil || !p.Injections[0].Optional || !strings.Contains(out.String(), "partition where it can be done on p1 p2 until T+20m") {
+		t.Errorf("%v\n%s", err, out.String())
+	}
+	less := p.Without(func(i Injection) bool { return i.Host == "p1" })
+	if len(less.Injections) != 1 || less.Injections[0].Host != "p2" || len(p.Injections) != 2 {
+		t.Errorf("%d of %d injections are left", len(less.Injections), len(p.Injections))
 	}
 }

@@ -38,7 +38,11 @@ func Render(w io.Writer, p *Plan) error {
 		name += ", layout " + p.Layout
 	}
 	fmt.Fprintf(&b, "%s, seed %d\n", name, p.Seed)
-	fmt.Fprintf(&b, "plan %s\n\n", p.Digest())
+	fmt.Fprintf(&b, "plan %s\n", p.Digest())
+	for _, l := range p.Loads {
+		fmt.Fprintf(&b, "%s\n", l)
+	}
+	fmt.Fprintln(&b)
 	fmt.Fprintf(&b, "%-*swall\n", indent/2, "incident")
 	for _, e := range p.entries() {
 		fmt.Fprintf(&b, "%-*s%-*s%s\n", indent/2, e.at, indent/2, wall(e.wall), e.title)
@@ -60,6 +64,7 @@ func (p *Plan) entries() []entry {
 		e.lines = appendText(e.lines, s.Source)
 		out = append(out, e)
 	}
+	out = append(out, p.surgeEntries()...)
 	for _, s := range p.Stages {
 		out = append(out, p.stageEntry(s))
 	}
@@ -85,6 +90,9 @@ func (p *Plan) stageEntry(s Stage) entry {
 			continue
 		}
 		g := group{string(i.Kind), i.Until}
+		if i.Optional {
+			g.kind += " where it can be done"
+		}
 		if i.From > s.At {
 			g.kind += " from " + i.From.String()
 		}

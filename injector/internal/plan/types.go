@@ -20,6 +20,7 @@ type Plan struct {
 	Stages     []Stage     `json:"stages"`
 	Injections []Injection `json:"injections"` // sorted by From, then host, then kind
 	Runbook    []Step      `json:"runbook"`
+	Loads      []Load      `json:"loads,omitempty"`
 	// End is when the clock's last stretch ends, in wall time from T0.
 	End time.Duration `json:"end"`
 }
@@ -69,6 +70,8 @@ type Injection struct {
 	Start     time.Duration       `json:"start"` // wall time from T0
 	End       time.Duration       `json:"end"`
 	Require   string              `json:"require,omitempty"`
+	// Optional says that the run goes on without it on a host that cannot do it.
+	Optional bool `json:"optional,omitempty"`
 	// Restore names the restore step that ends it, for the report.
 	Restore string `json:"restore,omitempty"`
 }
@@ -78,5 +81,24 @@ type Step struct {
 	Name   string              `json:"name"`
 	At     experiments.Instant `json:"at"`
 	Wall   time.Duration       `json:"wall"`
+	Source string              `json:"source,omitempty"`
+}
+
+// Load is people who use the service and are not judged.
+type Load struct {
+	Name   string        `json:"name"`
+	Users  int           `json:"users"`
+	Every  time.Duration `json:"every"`           // between two requests of one person
+	After  time.Duration `json:"after,omitempty"` // without service, until a person goes to the rival; 0: there is none
+	Surges []Surge       `json:"surges,omitempty"`
+}
+
+// Surge is Extra people more than usual.
+type Surge struct {
+	At     experiments.Instant `json:"at"`
+	Wall   time.Duration       `json:"wall"` // from T0
+	For    time.Duration       `json:"for"`
+	Times  float64             `json:"times"`
+	Extra  int                 `json:"extra"`
 	Source string              `json:"source,omitempty"`
 }

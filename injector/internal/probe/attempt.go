@@ -30,19 +30,48 @@ type Sender struct {
 }
 
 // NewSender makes a Sender whose attempts end after timeout, dialling included.
-func NewSender(timeout time.Duration) *Sender {
+func NewSender(timeout time.Duration) *Sender { return newSender(timeout, false) }
+
+// NewUser makes a Sender that keeps its connection as a person's own client
+// does, and so learns of a dark peer by its time-out only. Close it.
+func NewUser(timeout time.Duration) *Sender { return newSender(timeout, true) }
+
+func newSender(timeout time.Duration, keep bool) *Sender {
 	dialer := &net.Dialer{Timeout: timeout, KeepAlive: -1}
 	return &Sender{client: &http.Client{
 		Timeout: timeout,
 		Transport: &http.Transport{
 			DialContext:           dialer.DialContext,
-			DisableKeepAlives:     true,
+			DisableKeepAlives:     !keep,
+			MaxIdleConnsPerHost:   1,
 			DisableCompression:    true,
 			TLSHandshakeTimeout:   timeout,
 			ResponseHeaderTimeout: timeout,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
+}
+
+// Close drops the connections that are kept.
+func (s *Sender) Close() { s.client.CloseIdleConnections() }
+
+// Ask tries the request's URLs until one answers as expected, the one that
+// answered last first. It returns the last answer and how many URLs were tried.
+func (s *Sender) Ask(ctx context.Context, req Request, n int, first *Sticky) (Answer, int) {
+	body, from := Number(req.Body, n), first.Index()
+	var answer Answer
+	for i := range req.URLs {
+		at := (from + i) % len(req.URLs)
+		answer = s.Try(ctx, req.Method, Number(req.URLs[at], n), body, req.Expect)
+		if answer.Class == OK {
+			first.Worked(at)
+			return answer, i + 1
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return answer, len(req.URLs)
 }
 
 // Try makes one attempt.

@@ -44,22 +44,7 @@ func (p *prober) ask(ctx context.Context, n int) (Answer, int) {
 	if p.spec.HTTP == nil {
 		return Connect(ctx, p.spec.TCP, p.spec.Timeout), 1
 	}
-	req := p.spec.HTTP
-	body := Number(req.Body, n)
-	first := p.first.Index()
-	var answer Answer
-	for i := range req.URLs {
-		at := (first + i) % len(req.URLs)
-		answer = p.sender.Try(ctx, req.Method, Number(req.URLs[at], n), body, req.Expect)
-		if answer.Class == OK {
-			p.first.Worked(at)
-			return answer, i + 1
-		}
-		if ctx.Err() != nil {
-			break
-		}
-	}
-	return answer, len(req.URLs)
+	return p.sender.Ask(ctx, *p.spec.HTTP, n, &p.first)
 }
 
 // Number puts n in the place of every ${n}.

@@ -65,7 +65,7 @@ func (r *layoutRun) compareDigests(ctx context.Context) {
 		}
 	}
 	if len(diff) == 0 {
-		r.rec.say(evidence.HostDigest, "%d hosts are as they were found", len(r.before))
+		r.rec.say(evidence.HostDigest, "%d hosts are as they were found", len(r.fleet.hosts))
 	}
 }
 

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -33,7 +34,10 @@ type drive struct {
 	route  func(plan.Injection) string // the agent that carries an injection
 	log    func(evidence.Event)
 	step   func(context.Context, plan.Step) (output string, err error)
-	t0     time.Time
+	// behind names the hosts that cannot be acted on without an agent.
+	behind  func(agent string) []string
+	missing int // hosts that may be left out
+	t0      time.Time
 
 	mu      sync.Mutex
 	changed bool // a fire was sent
@@ -41,6 +45,8 @@ type drive struct {
 	steps   []stepResult
 	halted  []string // injections that haltAll ended
 	doubts  []string // why nothing of the layout can be judged
+	left    leftOut
+	late    []string // agents of hosts that were left out in the first round
 }
 
 // run drives the plan from T0 to its end. It returns nil when the whole
@@ -52,18 +58,26 @@ func (d *drive) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var parts sync.WaitGroup
-	for n, r := range rounds(d.plan) {
+	var earlier []plan.Injection
+	for _, r := range rounds(d.carried()) {
+		before := slices.Clone(earlier)
 		parts.Go(func() {
-			if err := d.round(ctx, r, n == 0); err != nil {
+			if err := d.round(ctx, r, before); err != nil {
 				cancel(err)
 			}
 		})
+		earlier = append(earlier, r.items...)
 	}
 	for _, e := range endings(d.plan) {
 		parts.Go(func() { d.ending(ctx, e) })
 	}
 	for _, s := range d.plan.Runbook {
 		parts.Go(func() { d.runbook(ctx, s) })
+	}
+	for _, l := range d.plan.Loads {
+		for _, s := range l.Surges {
+			parts.Go(func() { d.surge(ctx, l.Name, s) })
+		}
 	}
 	parts.Go(func() { d.end(ctx) })
 	renewing, stopRenewing := context.WithCancel(ctx)

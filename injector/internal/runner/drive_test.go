@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -23,6 +24,8 @@ import (
 type fakeAgents struct {
 	t0     time.Time
 	refuse map[control.Verb]string // host whose injections fail at this verb
+	code   fault.Code              // with which they do; empty: refused
+	mute   map[control.Verb]string // agent that does not answer this verb
 
 	mu    sync.Mutex
 	calls []call
@@ -40,6 +43,10 @@ func (f *fakeAgents) Call(ctx context.Context, agent string, verb control.Verb, 
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if f.mute[verb] == agent {
+		<-ctx.Done()
+		return fmt.Errorf("send %s to %s: %w", verb, agent, control.ErrUnreachable)
+	}
 	c := call{at: time.Since(f.t0), agent: agent, verb: verb}
 	var reply any
 	var results []control.Result
@@ -47,7 +54,7 @@ func (f *fakeAgents) Call(ctx context.Context, agent string, verb control.Verb, 
 		c.ids = append(c.ids, id)
 		r := control.Result{ID: id}
 		if host := f.refuse[verb]; host != "" && strings.HasSuffix(string(id), "/"+host) {
-			r.Error = &fault.Error{Code: fault.CodeRefused, Message: "no " + host}
+			r.Error = &fault.Error{Code: cmp.Or(f.code, fault.CodeRefused), Message: "no " + host}
 		}
 		results = append(results, r)
 	}
@@ -141,7 +148,8 @@ func newDrive(p *plan.Plan) (*drive, *fakeAgents) {
 			}
 			return i.Host
 		},
-		step: func(context.Context, plan.Step) (string, error) { return "done", nil }}
+		behind: func(agent string) []string { return []string{agent} },
+		step:   func(context.Context, plan.Step) (string, error) { return "done", nil }}
 	return d, f
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -51,29 +50,53 @@ func newFleet(agents Agents, inv *inventory.Inventory, p *plan.Plan) *fleet {
 // one beside its rack.
 func (f *fleet) route(i plan.Injection) string {
 	if i.OutOfBand {
-		return "oob-" + f.racks[i.Host]
+		return oob(f.racks[i.Host])
 	}
 	return i.Host
 }
 
-// await asks every agent for its status until all have answered. An agent that
-// refuses to obey will go on refusing: that ends the wait at once.
-func (f *fleet) await(ctx context.Context, limit time.Duration) error {
+// oob is the agent beside a rack.
+func oob(rack string) string { return "oob-" + rack }
+
+// behind names the hosts that cannot be acted on without an agent: the one it
+// runs in, or those of the rack that it stands beside.
+func (f *fleet) behind(agent string) []string {
+	var out []string
+	for host, rack := range f.racks {
+		if host == agent || oob(rack) == agent {
+			out = append(out, host)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// leave forgets hosts, and the agents beside racks that no host is left of.
+func (f *fleet) leave(hosts []string) {
+	f.hosts = slices.DeleteFunc(f.hosts, func(h string) bool { return slices.Contains(hosts, h) })
+	f.names = slices.DeleteFunc(f.names, func(agent string) bool {
+		return !slices.ContainsFunc(f.behind(agent), func(h string) bool { return slices.Contains(f.hosts, h) })
+	})
+}
+
+// await asks every agent for its status until all have answered, and returns
+// the names of those that have not. An agent that refuses to obey will go on
+// refusing: that ends the wait at once.
+func (f *fleet) await(ctx context.Context, limit time.Duration) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	for {
 		missing := f.ask(ctx)
 		if len(missing) == 0 {
-			return nil
+			return nil, nil
 		}
 		for _, err := range missing {
 			if errors.Is(err, control.ErrSignature) {
-				return refuse("%v: that host pins another command.pub than the one of this injector's key", err)
+				return nil, refuse("%v: that host pins another command.pub than the one of this injector's key", err)
 			}
 		}
 		if !sleep(ctx, 300*time.Millisecond) {
-			names := strings.Join(slices.Sorted(maps.Keys(missing)), " ")
-			return refuse("agents not reachable within %s: %s; check that they run and dial this broker", limit, names)
+			return slices.Sorted(maps.Keys(missing)), nil
 		}
 	}
 }
@@ -108,7 +131,7 @@ func (f *fleet) of(agent string) (control.StatusReply, bool) {
 func (f *fleet) able(p *plan.Plan) error {
 	for _, i := range p.Injections {
 		s, _ := f.of(f.route(i))
-		if why, missing := s.Missing[i.Kind]; missing {
+		if why, missing := s.Missing[i.Kind]; missing && !i.Optional {
 			return refuse("agent %s cannot do %s: %s", f.route(i), i.Kind, why)
 		}
 		if !slices.Contains(s.Kinds, i.Kind) {
@@ -123,7 +146,7 @@ func (f *fleet) doubts(ctx context.Context) []string {
 	f.mu.Lock()
 	clear(f.status)
 	f.mu.Unlock()
-	_ = f.await(ctx, 5*time.Second)
+	_, _ = f.await(ctx, 5*time.Second)
 	var out []string
 	for _, name := range f.names {
 		s, ok := f.of(name)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,6 +22,7 @@ func TestRunInLab(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	checkCut(t, run, out)
+	checkLoad(t, run.Layouts[0], out)
 	for _, name := range []string{"report.json", "report.html", "junit.xml", "events.jsonl", "logs/h1/small/hostagent.log", "logs/h2/small/web.log", "logs/clients/small/clients.log"} {
 		if _, err := os.Stat(filepath.Join(o.Dir, run.ID, name)); err != nil {
 			t.Error(err)
@@ -41,6 +43,27 @@ func checkCut(t *testing.T, run *report.Run, out *output) {
 	}
 	if l.Probes[0].Samples == 0 {
 		t.Error("no samples")
+	}
+}
+
+// checkLoad misses people who moved while their host was dark, came back, and
+// were joined by others.
+func checkLoad(t *testing.T, l report.Layout, out *output) {
+	t.Helper()
+	if len(l.Loads) != 1 {
+		t.Fatalf("loads %+v", l.Loads)
+	}
+	users := l.Loads[0]
+	if last := users.Curve[len(users.Curve)-1]; users.MostMoved != 5 || users.RivalOK == 0 || last.Moved != 0 || last.Answered == 0 {
+		t.Errorf("moving and coming back: %+v\n%s", users, out)
+	}
+	if users.Answered >= users.Requests || users.P99MS <= 0 || users.PeakS < users.Surges[0].FromWallS-1 || users.PeakS > users.Surges[0].ToWallS {
+		t.Errorf("asking: %+v", users)
+	}
+	for _, line := range []string{" of 5 people are at the rival", "load users: 4 times as many people, 15 more, for 1s", "load users: nobody is at the rival any more"} {
+		if !strings.Contains(out.String(), line) {
+			t.Errorf("no line %q\n%s", line, out)
+		}
 	}
 }
 

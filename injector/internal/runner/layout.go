@@ -94,18 +94,42 @@ func (r *layoutRun) raise(ctx context.Context) (err error) {
 		return err
 	}
 	r.fleet = newFleet(r.caller, r.inv, r.plan)
-	r.drive = &drive{plan: r.plan, agents: r.caller, route: r.fleet.route, log: r.rec.event, step: r.ground.Step}
+	r.drive = &drive{plan: r.plan, agents: r.caller, route: r.fleet.route, behind: r.fleet.behind, missing: r.exp.Limits.Missing,
+		log: r.rec.event, step: r.ground.Step}
 	r.drive.reset()
 	r.evidence = make(chan struct{})
 	go r.takeEvidence()
 	if err := r.ground.Begin(ctx); err != nil {
 		return asRefusal(err)
 	}
-	if err := r.fleet.await(ctx, agentsLimit); err != nil {
+	if err := r.muster(ctx); err != nil {
 		return err
 	}
 	r.rec.say(evidence.LabUp, "up after %.1f s: %d agents, each with the key of this run", time.Since(began).Seconds(), len(r.fleet.names))
-	return r.fleet.able(r.plan)
+	return r.fleet.able(r.carried())
+}
+
+// muster waits for the agents. It leaves out the hosts of those that do not
+// come, as many as the file allows; some must be left to act on.
+func (r *layoutRun) muster(ctx context.Context) error {
+	missing, err := r.fleet.await(ctx, r.o.patience())
+	if err != nil || len(missing) == 0 {
+		return err
+	}
+	var hosts []string
+	for _, agent := range missing {
+		hosts = append(hosts, r.fleet.behind(agent)...)
+	}
+	why := fmt.Sprintf("its agent is not reachable within %s", r.o.patience())
+	if !r.drive.goWithout(hosts, why) {
+		return refuse("agents not reachable within %s: %s; check that they run and dial this broker, or allow that many hosts with limits.missing",
+			r.o.patience(), strings.Join(missing, " "))
+	}
+	if len(r.plan.Injections) > 0 && len(r.carried().Injections) == 0 {
+		return refuse("no fault is left without %s", strings.Join(hosts, " "))
+	}
+	r.fleet.leave(hosts)
+	return nil
 }
 
 // rehearse waits for the steady state, drives the plan and looks at what is left.
@@ -116,13 +140,16 @@ func (r *layoutRun) rehearse(ctx context.Context) error {
 	if err := r.steadyBefore(ctx); err != nil {
 		return err
 	}
-	if rs := rounds(r.plan); len(rs) > 0 {
+	if rs := rounds(r.carried()); len(rs) > 0 {
 		r.drive.t0 = time.Now().Add(max(0, -rs[0].prepare) + 500*time.Millisecond)
 	} else {
 		r.drive.t0 = time.Now()
 	}
 	r.t0Boot = bootTime() + int64(time.Until(r.drive.t0))
 	r.rec.incident(r.drive.t0, r.t0Boot)
+	if err := r.collector.Begin(ctx, r.t0Boot); err != nil {
+		return asRefusal(err)
+	}
 	stop := r.judging(ctx)
 	unwatch, err := r.watchStops(ctx, r.halt)
 	if err == nil {
@@ -130,6 +157,8 @@ func (r *layoutRun) rehearse(ctx context.Context) error {
 	}
 	unwatch()
 	stop()
+	r.fleet.leave(r.drive.hostsLeftOut())
+	r.drive.dismiss(context.WithoutCancel(ctx))
 	if err != nil {
 		return err
 	}
@@ -138,7 +167,7 @@ func (r *layoutRun) rehearse(ctx context.Context) error {
 
 func (r *layoutRun) startClients(ctx context.Context) error {
 	host, _ := clientsHost(r.inv)
-	config, err := clients.NewConfig(r.exp, func(text string) (string, error) { return r.inv.Expand(text, host) })
+	config, err := clients.NewConfig(r.exp, func(text string) (string, error) { return r.inv.Expand(text, host) }, r.plan.WallAt)
 	if err != nil {
 		return refuse("configure clients: %v", err)
 	}
@@ -147,7 +176,7 @@ func (r *layoutRun) startClients(ctx context.Context) error {
 		return asRefusal(err)
 	}
 	r.collector = clients.NewCollector(conn, config, r.changed)
-	r.collector.Feed(r.o.Observer)
+	r.collector.Feed(r.people())
 	if err := r.collector.Start(ctx); err != nil {
 		return refuse("start clients: %v", err)
 	}

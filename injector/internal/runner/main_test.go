@@ -91,6 +91,15 @@ seed: 1
 layouts: {small: {lab: lab.yaml, predict: {verdict: held}}}
 hypothesis:
   - {probe: page, http: {get: ["URL"], expect: 200}, every: 50ms, tolerance: {availability: 95%, over: 1s}}
+load:
+  - load: users
+    http: {get: "http://h1:8080/", expect: 200}
+    users: 5
+    every: 200ms
+    timeout: 300ms
+    retry: {first: 100ms, max: 200ms}
+    surges: [{at: T+22m, for: 1s, times: 4, source: all at once}]
+    rival: {http: {get: "http://h2:8080/?n=${n}", expect: 200}, after: 1s, look: 500ms}
 stages:
   - {stage: dark, at: T+1m, faults: [{powerloss: {}, on: {hosts: h1}, until: T+20m}]}
 expect:

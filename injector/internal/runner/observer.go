@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/firedrill-io/firedrill/experiments"
+	"github.com/firedrill-io/firedrill/injector/internal/crowd"
 	"github.com/firedrill-io/firedrill/injector/internal/ledger"
 	"github.com/firedrill-io/firedrill/injector/internal/plan"
 	"github.com/firedrill-io/firedrill/injector/internal/probe"
@@ -27,10 +28,11 @@ type Observer interface {
 	// Event gives everything that goes to the run log; line says that it has a
 	// line for people.
 	Event(e evidence.Event, line bool)
-	// Sample and Write give what the clients see. An answer comes late by as much
-	// as it took.
+	// Sample, Write and Second give what the clients see. An answer comes late by
+	// as much as it took.
 	Sample(s probe.Sample)
 	Write(w ledger.Write)
+	Second(s crowd.Second)
 	// Judged gives what the layout's verdict would be if it ended now.
 	Judged(l report.Layout)
 	// End says that nothing more will come and that the summary is next.
@@ -69,5 +71,6 @@ func (l *lines) Event(e evidence.Event, line bool) {
 
 func (l *lines) Sample(probe.Sample)  {}
 func (l *lines) Write(ledger.Write)   {}
+func (l *lines) Second(crowd.Second)  {}
 func (l *lines) Judged(report.Layout) {}
 func (l *lines) End()                 {}

@@ -1,10 +1,12 @@
 package runner
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 
 	"github.com/firedrill-io/firedrill/injector/internal/report"
 )
@@ -27,7 +29,12 @@ type Options struct {
 	Out         io.Writer
 	Observer    Observer // nil: plain lines to Out
 	Logger      *slog.Logger
+
+	agents time.Duration // that agents may take to be reachable; 0: agentsLimit
 }
+
+// patience is how long the agents may take to be reachable.
+func (o Options) patience() time.Duration { return cmp.Or(o.agents, agentsLimit) }
 
 // InvalidError says that an experiment, inventory or lab file is wrong, or that
 // a selector of it picks nothing.

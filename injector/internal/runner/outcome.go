@@ -15,30 +15,42 @@ import (
 // result has the layout judged. A layout that was refused has no verdict.
 func (r *layoutRun) result() report.Layout {
 	in := judge.Input{
-		Plan: r.plan, Experiment: r.exp, Inventory: r.inv, Predict: r.predict, T0: r.t0Boot,
+		Plan: r.carried(), Experiment: r.exp, Inventory: r.inv, Predict: r.predict, T0: r.t0Boot,
 		Audits: r.audits, After: r.after, Residue: r.residue, Foreign: r.foreign,
 		Findings: findings(r.dir), Doubts: r.doubts, Outcome: r.outcome, Reason: r.reason,
 	}
 	if r.collector != nil && r.t0Boot != 0 {
-		in.Samples, in.Late = r.collector.Samples(), r.collector.Late()
+		in.Samples, in.Late, in.Loads = r.collector.Samples(), r.collector.Late(), r.seconds()
 	}
-	for _, i := range r.plan.Injections {
+	for _, i := range in.Plan.Injections {
 		in.Reverted = max(in.Reverted, i.End)
 	}
 	if r.halted > 0 {
 		in.Reverted = min(in.Reverted, r.halted)
 	}
 	if r.drive != nil {
-		in.Doubts = append(in.Doubts, r.drive.doubts...)
+		in.Doubts = append(in.Doubts, r.drive.allDoubts()...)
 		in.Faults, in.Steps, in.Gates = r.drive.faults(), r.drive.replayed(), r.drive.gates()
 	}
 	slices.Sort(in.Doubts)
 	in.Doubts = slices.Compact(in.Doubts)
 	out := judge.Layout(in)
+	out.PlanDigest = r.plan.Digest() // the one that was signed
+	if r.drive != nil {
+		out.Missing, out.NotInjected = r.drive.missingHosts(), r.drive.notInjected()
+	}
 	if r.outcome == report.RefusedRun || r.outcome == report.FailedRun {
 		out.Verdict, out.Predicted.Match = "", false
 	}
 	return out
+}
+
+// carried is the plan without what was left out.
+func (r *layoutRun) carried() *plan.Plan {
+	if r.drive == nil {
+		return r.plan
+	}
+	return r.drive.carried()
 }
 
 // headline is a layout's result in one line; why a run stopped was said before.
@@ -66,7 +78,7 @@ func headline(l report.Layout) string {
 func (d *drive) faults() []report.Fault {
 	first := d.firstEffects()
 	var out []report.Fault
-	for _, i := range d.plan.Injections {
+	for _, i := range d.carried().Injections {
 		d.set(i.ID, func(r *injectionResult) { out = append(out, d.reportFault(i, r, first[i.Stage])) })
 	}
 	return out

@@ -9,13 +9,15 @@ import (
 
 // injectionResult is what became of one injection.
 type injectionResult struct {
-	prepared bool
-	fired    bool
-	applied  *fault.Applied
-	seen     fault.Observation // the strongest dose, with the latest measures
-	phase    string            // how it ended, in the journal's words; empty: it has not
-	ended    time.Time         // when, by the agent's clock; zero: not told
-	err      string            // why it could not be prepared, armed, fired or reverted
+	prepared    bool
+	fired       bool
+	applied     *fault.Applied
+	seen        fault.Observation // the strongest dose, with the latest measures
+	phase       string            // how it ended, in the journal's words; empty: it has not
+	ended       time.Time         // when, by the agent's clock; zero: not told
+	err         string            // why it could not be prepared, armed, fired or reverted
+	silent      bool              // err says that the agent did not answer
+	unsupported bool              // err says that the host lacks what the fault needs
 }
 
 // stepResult is what became of one runbook step.

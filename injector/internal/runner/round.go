@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,28 +17,38 @@ import (
 // round prepares and arms all injections of one instant, then fires them. It
 // refuses the run when one of the first round could not be armed in time: nothing
 // has been changed yet. Later the others are fired all the same, also while the
-// first round is still on its way.
-func (d *drive) round(ctx context.Context, r round, first bool) error {
+// first round is still on its way. earlier are the injections of the rounds
+// before: the first is the one before which all were left out.
+func (d *drive) round(ctx context.Context, r round, earlier []plan.Injection) error {
 	if !d.until(ctx, r.prepare) {
 		return nil
 	}
+	items := d.present(r.items)
 	deadline, cancel := context.WithDeadline(ctx, d.t0.Add(r.start-fireLead/2))
 	defer cancel()
-	agents, of := d.byAgent(r.items)
-	control.Each(agents, func(agent string) error { return d.prepare(deadline, agent, of[agent]) })
-	control.Each(agents, func(agent string) error { return d.arm(deadline, agent, of[agent]) })
-	ready := d.keep(r.items, func(r *injectionResult) bool { return r.err == "" })
+	agents, of := d.byAgent(items)
+	control.Each(agents, func(agent string) error { // each at its own pace: a silent one must not use up the others' time
+		return errors.Join(d.prepare(deadline, agent, of[agent]), d.arm(deadline, agent, of[agent]))
+	})
 	if ctx.Err() != nil {
 		return nil
 	}
-	refused := d.refusals(r.items)
+	first := len(d.present(earlier)) == 0
+	d.pardon(items, first)
+	items = d.present(items)
+	ready := d.keep(items, func(r *injectionResult) bool { return r.err == "" })
+	refused := d.refusals(items)
 	if len(refused) > 0 && first {
 		return refuse("stage %s: %s; nothing was changed: correct the stage, or make its hosts able", refused[0].Stage, refused[0].Message)
 	}
 	for _, e := range refused {
 		d.log(e)
 	}
-	if len(ready) == 0 || !d.until(ctx, r.start-fireLead) {
+	if !d.until(ctx, r.start-fireLead) {
+		return nil
+	}
+	// A host may have been left out meanwhile, by the round before.
+	if ready = d.present(ready); len(ready) == 0 {
 		return nil
 	}
 	fired := d.fire(ctx, r, ready)
@@ -130,9 +141,9 @@ func (d *drive) note(items []plan.Injection, results []control.Result, err error
 		d.set(i.ID, func(r *injectionResult) {
 			switch {
 			case err != nil:
-				r.err = err.Error()
+				r.err, r.silent = err.Error(), errors.Is(err, control.ErrUnreachable)
 			case at >= 0 && results[at].Error != nil:
-				r.err = results[at].Error.Message
+				r.err, r.unsupported = results[at].Error.Message, errors.Is(results[at].Error, fault.ErrUnsupported)
 			default:
 				ok(r)
 			}

@@ -41,12 +41,10 @@ func (r *layoutRun) judging(ctx context.Context) (stop func()) {
 // whose time has not come.
 func (r *layoutRun) soFar() report.Layout {
 	in := judge.Input{
-		Plan: r.plan, Experiment: r.exp, Inventory: r.inv, Predict: r.predict, T0: r.t0Boot,
+		Plan: r.carried(), Experiment: r.exp, Inventory: r.inv, Predict: r.predict, T0: r.t0Boot,
 		Samples: r.collector.Samples(), Late: r.collector.Late(), Gates: r.drive.gates(), Reverted: time.Since(r.drive.t0),
 	}
-	r.drive.mu.Lock()
-	in.Doubts = slices.Clone(r.drive.doubts)
-	r.drive.mu.Unlock()
+	in.Doubts = r.drive.allDoubts()
 	in.Faults = slices.DeleteFunc(r.drive.faults(), func(f report.Fault) bool { return !r.drive.looked(f.ID) })
 	in.Steps = slices.DeleteFunc(r.drive.replayed(), func(s report.Step) bool { return !s.OK && s.Output == "" })
 	out := judge.Layout(in)
