@@ -131,8 +131,8 @@ func queueLength(rate uint64) int {
 	return max(minQueue, int(float64(rate)*queueTime/8/frame))
 }
 
-// burst is how many bytes may go at once: what comes in 5 ms, as a machine that
-// is busy does not wake more often, and no less than two packets.
+// burst is how many bytes may go at once: what comes in 20 ms, or a machine that
+// is busy would wake too late to use the rate, and no less than two packets.
 func burst(rate uint64) uint32 {
-	return uint32(max(2*frame, rate/8/200))
+	return uint32(max(2*frame, rate/8/50))
 }
