@@ -48,7 +48,8 @@ bench: setup build ## figures beside what one would do by hand; writes docs/resu
 	go test -run '^$$' -bench . -benchtime 10x ./plugins/partition && \
 	go test -run '^$$' -bench . -benchtime 20x ./plugins/powerloss && \
 	go test -run '^$$' -bench . -benchtime 30x ./hostagent && \
-	go test -run '^$$' -bench . -benchtime 3x ./internal/lab; \
+	go test -run '^$$' -bench . -benchtime 3x ./internal/lab && \
+	go test -run '^$$' -bench . -benchtime 1x ./internal/e2e; \
 	} | bin/resultpage -commit $(VERSION) -o docs/results/bench.md bench
 
 CRASHES := EachStep|BesideLiveAgent|Killed|Stopped|Interrupt|Deaths

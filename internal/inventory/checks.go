@@ -27,11 +27,7 @@ func (c *checks) run() {
 	c.racks()
 	c.power()
 	c.hosts()
-	for _, link := range c.root.Get("links").List() {
-		for _, end := range link.Get("between").List() {
-			c.known(end, "site")
-		}
-	}
+	c.links()
 	for _, service := range c.root.Get("services").List() {
 		c.selector(service.Get("hosts"))
 		for _, key := range []string{"service", "share"} {

@@ -3,7 +3,11 @@
 // runbook) are refused where an inventory of real hosts is asked for.
 package inventory
 
-import "github.com/firedrill-io/firedrill/experiments"
+import (
+	"strings"
+
+	"github.com/firedrill-io/firedrill/experiments"
+)
 
 // Inventory is one file.
 type Inventory struct {
@@ -75,9 +79,26 @@ type Host struct {
 	Address string            `json:"address,omitempty"` // lab: 10.77.<site>.<n> if empty; sites and hosts count from 1 in file order
 }
 
-// Link joins two sites; in the lab every two sites without a link are joined through the core.
+// Link is what joins two sites, or one site and everybody. In the lab all sites
+// are joined through the core; a link with a rate is thin, in each direction.
 type Link struct {
-	Between []string `json:"between" jsonschema:"minItems=2,maxItems=2"`
+	// Between names the two sites whose traffic with each other the link carries.
+	Between []string `json:"between,omitempty" jsonschema:"minItems=2,maxItems=2"`
+	// Site names one site, whose traffic with all others the link carries: its line.
+	Site string `json:"site,omitempty" jsonschema:"minLength=1"`
+	// Rate is what the link carries in each direction. None: as much as the machine can.
+	Rate Rate `json:"rate,omitempty"`
+	// Reserve is the part of the rate that traffic to or from hosts of a role has
+	// for sure, by role. What one does not use, the others may.
+	Reserve map[string]experiments.Ratio `json:"reserve,omitempty"`
+}
+
+// Name names the link for a person.
+func (l Link) Name() string {
+	if l.Site != "" {
+		return "line of " + l.Site
+	}
+	return "link between " + strings.Join(l.Between, " and ")
 }
 
 // Service is a program the lab runs on hosts.

@@ -2,6 +2,7 @@ package inventory
 
 import (
 	_ "embed"
+	"maps"
 	"slices"
 	"sync"
 
@@ -20,4 +21,11 @@ var schema []byte
 func Schema() []byte { return slices.Clone(schema) }
 
 // compile is done once: the schema never changes.
-var compile = sync.OnceValues(func() (*strict.Schema, error) { return strict.Compile(schema, experiments.Formats()) })
+var compile = sync.OnceValues(func() (*strict.Schema, error) { return strict.Compile(schema, formats()) })
+
+// formats are those of the experiment file and our own.
+func formats() strict.Formats {
+	all := maps.Clone(experiments.Formats())
+	all["rate"] = func(s string) error { _, err := ParseRate(s); return err }
+	return all
+}

@@ -11,7 +11,8 @@ import (
 // raiseFabric builds the switches in the calling process's network namespace:
 // a core, a bridge a site, a bridge a rack, joined by veth cables. Every site
 // hangs from the core by one cable, also those with a link of their own in the
-// inventory: two ways without spanning tree would be a loop.
+// inventory: two ways without spanning tree would be a loop. The links that have
+// a rate share that cable, see thin.
 func raiseFabric(spec labSpec) error {
 	if err := addBridge(coreBridge(spec.ID)); err != nil {
 		return err
@@ -31,6 +32,11 @@ func raiseFabric(spec labSpec) error {
 		}
 		up, down := upName(spec.ID, "r", i)
 		if err := join(siteBridge(spec.ID, rack.Site), up, rackBridge(spec.ID, i), down); err != nil {
+			return err
+		}
+	}
+	for _, line := range spec.Lines {
+		if err := thin(spec.ID, line); err != nil {
 			return err
 		}
 	}

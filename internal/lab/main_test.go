@@ -23,6 +23,9 @@ var roles = map[string]func(args []string) error{
 	"serve":       testServeAgent,
 	"test-dial":   testDial,
 	"test-listen": testListen,
+	"test-far":    testFar,
+	"test-flood":  testFlood,
+	"test-ask":    testAsk,
 }
 
 func TestMain(m *testing.M) {

@@ -52,6 +52,7 @@ func lay(cfg Config, id, dir string) (labSpec, error) {
 	for _, s := range inv.Sites {
 		spec.Sites = append(spec.Sites, s.Name)
 	}
+	spec.Lines = layLines(inv, spec.Hosts)
 	return spec, nil
 }
 

@@ -17,6 +17,7 @@ type labSpec struct {
 	Sites       []string
 	Racks       []rackSpec
 	Hosts       []hostSpec
+	Lines       []lineSpec
 	Owner       process // whose end takes the lab down
 	Standing    bool
 }

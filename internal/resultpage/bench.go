@@ -98,6 +98,9 @@ func show(v float64, unit string) string {
 	for limit := 100.0; v < limit && digits < 3; limit /= 10 {
 		digits++
 	}
+	if unit == "hosts" { // they come whole
+		digits = 0
+	}
 	return strings.TrimSpace(strconv.FormatFloat(v, 'f', digits, 64) + " " + unit)
 }
 

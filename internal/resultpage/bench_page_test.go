@@ -14,6 +14,7 @@ BenchmarkWakeError-2   	     100	         0.50 max-ms	         0.02741 p50-ms	  
 BenchmarkPartition/firedrill/1000-2 	 5	 3.3 apply-ms	 1.6 heal-ms	 101.6 prepare-ms
 BenchmarkPartition/nft/1000-2 	 5	 15.0 apply-ms	 17.0 heal-ms
 BenchmarkUp30-2 	 3	 1234567890 ns/op
+BenchmarkCompany-2   	       1	 25.5 %harness	 31.00 hosts	 15.86 steady-s	 0.8275 up-s
 PASS
 `
 
@@ -32,6 +33,10 @@ func TestPage(t *testing.T) {
 		"| p99 | 0.310 ms | sleep: 2.00 ms | 0.15 | < 0.2 ms | **no** |",
 		"| apply, 1 peer | not run |",
 		"| 30 hosts up, without services | 1235 ms |",
+		"| size | 31 hosts |",
+		"| all hosts up, each with an agent that answers | 0.828 s |  |  | < 5 s | yes |",
+		"| all services settled | 15.9 s |  |  | < 20 s | yes |",
+		"| CPU of the harness | 25.5 % |  |  | < 25 % | **no** |",
 		"* Wake error: how late a fault's thread wakes at its instant: p99: 0.310 ms, aim < 0.2 ms\n",
 	} {
 		if !strings.Contains(page, want) {

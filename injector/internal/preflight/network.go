@@ -62,6 +62,36 @@ func netem() error {
 	return nil
 }
 
+func htb() error {
+	lo, err := netlink.LinkByName("lo")
+	if err != nil {
+		return fmt.Errorf("find lo: %w", err)
+	}
+	attrs := netlink.QdiscAttrs{LinkIndex: lo.Attrs().Index, Handle: netlink.MakeHandle(1, 0), Parent: netlink.HANDLE_ROOT}
+	if err := netlink.QdiscAdd(netlink.NewHtb(attrs)); err != nil {
+		return fmt.Errorf("add HTB: %w", err)
+	}
+	return nil
+}
+
+// u32 adds a filter to the one queue discipline for filters alone.
+func u32() error {
+	lo, err := netlink.LinkByName("lo")
+	if err != nil {
+		return fmt.Errorf("find lo: %w", err)
+	}
+	index := lo.Attrs().Index
+	attrs := netlink.QdiscAttrs{LinkIndex: index, Handle: netlink.MakeHandle(0xffff, 0), Parent: netlink.HANDLE_INGRESS}
+	if err := netlink.QdiscAdd(&netlink.Ingress{QdiscAttrs: attrs}); err != nil {
+		return fmt.Errorf("add ingress: %w", err)
+	}
+	filter := netlink.FilterAttrs{LinkIndex: index, Parent: attrs.Handle, Priority: 1, Protocol: unix.ETH_P_IP}
+	if err := netlink.FilterAdd(&netlink.U32{FilterAttrs: filter, ClassId: 1}); err != nil {
+		return fmt.Errorf("add u32: %w", err)
+	}
+	return nil
+}
+
 // bpfTC loads a program that does nothing and attaches it as the faults do.
 func bpfTC() error {
 	prog, err := ebpf.NewProgram(&ebpf.ProgramSpec{

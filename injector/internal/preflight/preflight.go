@@ -32,6 +32,7 @@ const (
 	theLab       = "injector run --lab, injector lab"
 	thePowerloss = "fault powerloss"
 	thePartition = "fault partition by port, protocol, direction or with a meter"
+	theRate      = "lab files with a link that has a rate"
 	theGuardian  = "host agent: guardian and fencing"
 )
 
