@@ -50,11 +50,14 @@ func (d *drive) surge(ctx context.Context, name string, s plan.Surge) {
 	}
 }
 
-// noteLoads sums up the loads for the run log.
+// noteLoads sums up the loads for the run log, from T0 on as the report does.
 func (r *layoutRun) noteLoads() {
 	for _, l := range r.plan.Loads {
 		var sum crowd.Second
 		for _, s := range r.collector.Seconds(l.Name) {
+			if s.From < r.t0Boot {
+				continue
+			}
 			sum.Requests, sum.Answered = sum.Requests+s.Requests, sum.Answered+s.Answered
 			sum.RivalRequests, sum.Moved = sum.RivalRequests+s.RivalRequests, max(sum.Moved, s.Moved)
 		}
