@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -18,6 +19,9 @@ var tuned = map[string]string{
 	"net/ipv4/tcp_max_orphans":      "1000",
 	"net/ipv6/conf/eth0/accept_dad": "0", // an address is usable at once
 	"net/ipv6/conf/eth0/accept_ra":  "0",
+	// The kernel's own link-local address comes some time after the carrier, up to
+	// a second; ours is there before anybody looks at the host.
+	"net/ipv6/conf/eth0/addr_gen_mode": "1",
 }
 
 // tunedQueue is the length of eth0's queue; the kernel's default is 1000.
@@ -46,7 +50,8 @@ func configureNetwork(h hostSpec) error {
 	if err := netlink.LinkSetUp(eth); err != nil {
 		return fmt.Errorf("set eth0 up: %w", err)
 	}
-	for _, cidr := range []string{h.Address + "/16", h.Address6 + "/64"} {
+	linkLocal := strings.Replace(h.Address6, "fd77::", "fe80::", 1)
+	for _, cidr := range []string{h.Address + "/16", h.Address6 + "/64", linkLocal + "/64"} {
 		addr, err := netlink.ParseAddr(cidr)
 		if err != nil {
 			return fmt.Errorf("set address of eth0: %w", err)
