@@ -29,6 +29,7 @@ demo: setup build ## the data-centre fire in every layout (FAST=1: only the one 
 	@bin/injector run $(FIRE) --lab --as-predicted $(if $(FAST),--layout stretched,)
 
 test: setup build ## every test this machine can run
+	@.ci/setup --test
 	@set -o pipefail; go test -json -timeout 11m -p 1 ./... | go run ./internal/need/notrun
 	@go -C $(SUPERAPP) test -timeout 5m ./...
 
