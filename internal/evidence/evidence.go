@@ -84,3 +84,8 @@ type Event struct {
 	Message   string          `json:"message,omitempty"` // one line for people
 	Data      json.RawMessage `json:"data,omitempty"`
 }
+
+// Takeover is the Data of a TookOver event.
+type Takeover struct {
+	Live int `json:"live"` // injections that were live; of none nothing was lost
+}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/firedrill-io/firedrill/internal/cgroup"
@@ -33,15 +34,41 @@ func NewGroups(name, root string) Groups {
 		return Groups{}
 	}
 	parent := filepath.Join(own, fmt.Sprintf("firedrill-%s-%08x", name, crc32.ChecksumIEEE([]byte(root))))
-	pid := strconv.Itoa(os.Getpid())
-	g := Groups{parent: parent, Plugins: filepath.Join(parent, "plugins."+pid), Guardian: filepath.Join(parent, "guardian."+pid)}
+	g := groupsOf(parent, strconv.Itoa(os.Getpid()))
+	// The guardian of the process before us may be removing the parent right now.
+	for range 10 {
+		if err = g.create(); err == nil {
+			return g
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	g.removeOwn()
+	return Groups{}
+}
+
+// groupsOf are those of the agent process with that pid.
+func groupsOf(parent, pid string) Groups {
+	return Groups{parent: parent, Plugins: filepath.Join(parent, pluginsPrefix+pid), Guardian: filepath.Join(parent, guardianPrefix+pid)}
+}
+
+const pluginsPrefix, guardianPrefix = "plugins.", "guardian."
+
+func (g Groups) create() error {
 	for _, dir := range []string{g.parent, g.Plugins, g.Guardian} {
 		if err := cgroup.Create(dir); err != nil {
-			g.Remove()
-			return Groups{}
+			return err
 		}
 	}
-	return g
+	return nil
+}
+
+// removeOwn removes this agent process's groups, and the parent if no other
+// process has any in it.
+func (g Groups) removeOwn() {
+	for _, dir := range []string{g.Plugins, g.Guardian} {
+		_ = cgroup.Remove(dir, 0) // EBUSY: somebody is in it
+	}
+	_ = os.Remove(g.parent)
 }
 
 // ownGroup is where this process's groups may be made. The mount may show
@@ -113,12 +140,14 @@ func enterGroup(dir string) error {
 }
 
 // leaveGroup goes back to the agent's group and removes what this agent process
-// had, as its guardian is the last one that can.
+// had, as its guardian is the last one that can. Those of the next process, which
+// may have been made in this instant, are none of its business.
 func leaveGroup(dir string) {
 	if dir == "" {
 		return
 	}
-	if parent := filepath.Dir(dir); cgroup.Enter(filepath.Dir(parent)) == nil {
-		Groups{parent: parent}.Remove()
+	parent := filepath.Dir(dir)
+	if cgroup.Enter(filepath.Dir(parent)) == nil {
+		groupsOf(parent, strings.TrimPrefix(filepath.Base(dir), guardianPrefix)).removeOwn()
 	}
 }

@@ -8,6 +8,7 @@ package guardian
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -145,6 +146,7 @@ func tookOver(reason string, live []journal.Record) evidence.Event {
 		Wall: time.Now(), Boot: int64(fault.Now()), Type: evidence.TookOver,
 		Message: fmt.Sprintf("%s; %d injections were live", reason, len(live)),
 	}
+	e.Data, _ = json.Marshal(evidence.Takeover{Live: len(live)}) // a number always encodes
 	if len(live) > 0 {
 		e.Run = live[len(live)-1].Run
 	}

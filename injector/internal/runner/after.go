@@ -41,7 +41,10 @@ func (r *layoutRun) takeEvidence() {
 		case evidence.Halted:
 			r.halt(&stopError{outcome: report.Halted, reason: fmt.Sprintf("%s (told to agent %s)", e.Message, e.Agent)})
 		case evidence.TookOver:
-			r.drive.doubt(tookOver(e.Agent))
+			var t evidence.Takeover
+			if json.Unmarshal(e.Data, &t) != nil || t.Live > 0 {
+				r.drive.doubt(tookOver(e.Agent))
+			}
 		case evidence.LeaseExpired:
 			r.drive.doubt(fmt.Sprintf("the lease of %s ran out", e.Injection))
 		}
