@@ -130,9 +130,9 @@ func wideProbe(i int, s wideService) report.Probe {
 		own, to := s.aloneSeconds, 30.06+s.aloneSeconds
 		p.Outages = append(p.Outages, report.Outage{From: "T+93m4s", FromWallS: 30.06, ToWallS: &to, OwnWallS: &own, Gate: "none"})
 	}
-	for at := -10.0; at < 106; at++ {
+	for at := -10.0; at < 106; at += 0.5 {
 		pt := report.Point{WallS: at, Availability: 1, P99MS: 20}
-		if at == 41 {
+		if at == 41 || at == 41.5 {
 			pt.Availability = 0.9 // starved, yet no outage
 		}
 		for _, o := range p.Outages {
