@@ -151,7 +151,7 @@ func (a axis) faultLanes(l Layout) []lane {
 	var out []lane
 	for _, key := range order {
 		g := groups[key]
-		out = append(out, lane{Name: g[0].Kind + ", " + plural(len(g), "host"), Detail: g[0].Stage, Class: "dose", Rows: 1, Bars: a.dose(g)})
+		out = append(out, lane{Name: g[0].Kind + " ×" + Count(len(g)), Detail: g[0].Stage, Class: "dose", Rows: 1, Bars: a.dose(g)})
 	}
 	return out
 }

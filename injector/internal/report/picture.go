@@ -87,7 +87,7 @@ func scaleOf(run *Run) scale {
 			}
 		}
 	}
-	s.longest *= 1.04
+	s.longest *= 1.1 // room for the last label
 	return s
 }
 
