@@ -19,6 +19,8 @@ var assets embed.FS
 type page struct {
 	*Run
 	Story    []string
+	Notes    []note
+	Picture  picture
 	Score    []scoreRow
 	Compares bool
 	Parts    []part
@@ -41,16 +43,11 @@ type part struct {
 	Index    int
 	Timeline []moment
 	Lanes    []lane
-	Sites    []siteHosts
+	Map      rackMap
+	Axis     axis
 }
 
 type pair struct{ Name, Value string }
-
-// siteHosts are the hosts of one site.
-type siteHosts struct {
-	Site  string
-	Hosts []Host
-}
 
 // HTML is report.html: one page that needs nothing but itself, neither network
 // nor script to be read. Everything that comes from the run is escaped, and the
@@ -61,6 +58,10 @@ func HTML(run *Run) ([]byte, error) {
 		"wall":    func(s float64) string { return Wall(seconds(s)) },
 		"own":     func(o Outage) string { return ownText(o, 1) },
 		"instant": func(s float64) string { return Instant(seconds(s)) },
+		"about":   func(l Layout, wall float64) string { return l.about(wall) },
+		"letter":  letter,
+		"inc":     func(i int) int { return i + 1 },
+		"plural":  plural,
 		"percent": Percent, "count": Count, "join": func(s []string) string { return strings.Join(s, ", ") },
 	}).ParseFS(assets, "assets/*.tmpl")
 	if err != nil {
@@ -79,20 +80,21 @@ func HTML(run *Run) ([]byte, error) {
 
 func newPage(run *Run) (*page, error) {
 	files := map[string]string{}
-	for _, name := range []string{"uplot.js", "uplot.css", "page.css", "page.js", "uplot.LICENSE"} {
+	for _, name := range []string{"uplot.js", "uplot.css", "page.css", "axis.css", "page.js", "axis.js", "uplot.LICENSE"} {
 		src, err := assets.ReadFile("assets/" + name)
 		if err != nil {
 			return nil, fmt.Errorf("read %s: %w", name, err)
 		}
 		files[name] = string(src)
 	}
+	draw := files["axis.js"] + files["page.js"]
 	p := &page{
-		Run: run, Story: story(run), Score: scoreboard(run), Vars: pairs(run.Variables), Built: pairs(run.Versions),
-		Style:   template.CSS(files["uplot.css"] + "\n" + files["page.css"]),
+		Run: run, Story: story(run), Notes: notes(run), Picture: pictureOf(run), Score: scoreboard(run), Vars: pairs(run.Variables), Built: pairs(run.Versions),
+		Style:   template.CSS(files["uplot.css"] + "\n" + files["page.css"] + files["axis.css"]),
 		Plot:    template.JS(files["uplot.js"]),
-		Draw:    template.JS(files["page.js"]),
+		Draw:    template.JS(draw),
 		Licence: files["uplot.LICENSE"],
-		Policy:  "default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src " + source(files["uplot.js"]) + " " + source(files["page.js"]),
+		Policy:  "default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src " + source(files["uplot.js"]) + " " + source(draw),
 	}
 	for _, r := range p.Score {
 		p.Compares = p.Compares || r.Happened != ""
@@ -100,9 +102,10 @@ func newPage(run *Run) (*page, error) {
 	if run.AsPredicted != nil {
 		p.Predicted = map[bool]string{true: "as predicted", false: "not as predicted"}[*run.AsPredicted]
 	}
+	a := axisOf(run.Layouts)
 	for i, l := range run.Layouts {
-		p.Parts = append(p.Parts, part{Layout: l, Index: i, Timeline: timeline(l), Lanes: lanes(l), Sites: bySite(l.Hosts)})
-		p.Charts = append(p.Charts, chartOf(l))
+		p.Parts = append(p.Parts, part{Layout: l, Index: i, Timeline: timeline(l), Lanes: a.lanes(l), Map: mapOf(l), Axis: a})
+		p.Charts = append(p.Charts, chartOf(l, a, run.ClockStart))
 	}
 	return p, nil
 }
@@ -117,18 +120,6 @@ func pairs[V any](m map[string]V) []pair {
 	var out []pair
 	for _, k := range slices.Sorted(maps.Keys(m)) {
 		out = append(out, pair{k, fmt.Sprint(m[k])})
-	}
-	return out
-}
-
-func bySite(hosts []Host) []siteHosts {
-	var out []siteHosts
-	for _, h := range hosts {
-		i := slices.IndexFunc(out, func(s siteHosts) bool { return s.Site == h.Site })
-		if i < 0 {
-			out, i = append(out, siteHosts{Site: h.Site}), len(out)
-		}
-		out[i].Hosts = append(out[i].Hosts, h)
 	}
 	return out
 }

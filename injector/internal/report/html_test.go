@@ -1,11 +1,12 @@
 package report_test
 
 import (
-	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/firedrill-io/firedrill/injector/internal/report"
 )
@@ -40,28 +41,58 @@ func TestHTMLIsSelfContained(t *testing.T) {
 	}
 }
 
-// Whatever a name, a reason or an output says, it stays text.
+// Whatever a name, a reason or an output says, it stays text: here every single
+// text of a run is hostile.
 func TestHTMLEscapes(t *testing.T) {
-	const evil = `</script><script>alert(1)</script><img src=x onerror=alert(2)>`
-	src, err := report.JSON(fixture(t))
+	src, err := report.JSON(wide(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, word := range []string{"promote-standby", "stretched", "p1", "talk", "building-cut", "exercised"} {
-		src = bytes.ReplaceAll(src, []byte(`"`+word+`"`), []byte(`"`+strings.ReplaceAll(evil, `"`, `\"`)+`"`))
+	var run any
+	if err := json.Unmarshal(src, &run); err != nil {
+		t.Fatal(err)
 	}
-	run, err := report.Parse(src)
+	if src, err = json.Marshal(poison(run)); err != nil {
+		t.Fatal(err)
+	}
+	bad, err := report.Parse(src)
 	if err != nil {
 		t.Fatal(err)
 	}
-	run.Title, run.Command, run.Reason = evil, evil, evil
-	html := page(t, run)
-	if strings.Contains(html, "<img") || strings.Contains(html, "<script>alert") {
+	html := page(t, bad)
+	body, data, _ := strings.Cut(html, `id="charts">`)
+	if strings.Contains(data, "<img") || strings.Contains(html, "<script>alert") || strings.Contains(body, "<img") || strings.Contains(body, `" autofocus`) {
 		t.Error("something in the run became markup")
 	}
 	if got := strings.Count(html, "<script"); got != 3 {
 		t.Errorf("%d scripts on the page, want 3", got)
 	}
+	if strings.Count(html, "alert(1)") < 500 {
+		t.Error("the run was not hostile")
+	}
+}
+
+const evil = `</script><script>alert(1)</script>" autofocus onfocus="alert(3)"><img src=x onerror=alert(2)>`
+
+// poison puts the hostile text behind every text but the moments. Behind, so that
+// texts that must differ still do.
+func poison(v any) any {
+	switch v := v.(type) {
+	case string:
+		if _, err := time.Parse(time.RFC3339, v); err == nil {
+			return v
+		}
+		return v + evil
+	case []any:
+		for i := range v {
+			v[i] = poison(v[i])
+		}
+	case map[string]any:
+		for k := range v {
+			v[k] = poison(v[k])
+		}
+	}
+	return v
 }
 
 // A run that was refused, and layouts that measured nothing, still make a page.

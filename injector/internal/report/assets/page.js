@@ -1,101 +1,133 @@
-// Draws one availability curve for each layout. The lanes under it are plain
-// HTML on the same time axis; this script only tells them where the axis begins.
+// Makes each layout's axis, read-out and map of racks follow one cursor.
 (function () {
-  "use strict";
-  var charts = JSON.parse(document.getElementById("charts").textContent) || [];
-  var drawn = [];
+  const charts = JSON.parse(document.getElementById("charts").textContent) || [];
+  const layouts = [];
+  document.documentElement.classList.add("js-on");
 
-  function color(name) {
-    return getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
-  }
+  function make(chart, n) {
+    const axis = document.getElementById("axis-" + n);
+    if (!axis) { return; }
+    const section = axis.closest("section"), plane = axis.querySelector(".plane"), curve = axis.querySelector(".curve");
+    const slider = section.querySelector(".now input"), readout = section.querySelector(".readout"), mapped = section.querySelector(".mapped");
+    const cells = Array.from(section.querySelectorAll("[data-host]"));
+    const cursor = axis.querySelector(".cursor"), drag = axis.querySelector(".drag"), track = axis.querySelector(".track");
+    const whole = chart.axis, view = [whole[0], whole[1]];
+    let at = Number(slider.value), drawn = [], from = null;
 
-  // incident turns wall seconds into minutes of the incident, as the clock ran.
-  function incident(pace, wall) {
-    for (var i = 0; i < pace.length; i++) {
-      var s = pace[i];
-      if (wall <= s.to_wall_s && s.to_wall_s > s.from_wall_s) {
-        var part = Math.max(0, wall - s.from_wall_s) / (s.to_wall_s - s.from_wall_s);
-        return Math.floor((s.from_incident_s + part * (s.to_incident_s - s.from_incident_s)) / 60);
-      }
+    // edges are where the tracks begin and how wide they are, inside the plane.
+    function edges() {
+      const p = plane.getBoundingClientRect(), t = track.getBoundingClientRect();
+      return {left: t.left - p.left, width: t.width, right: p.right - t.right};
     }
-    return pace.length ? Math.floor(pace[pace.length - 1].to_incident_s / 60) : null;
-  }
+    const place = (t) => { const e = edges(); return e.left + e.width * (t - view[0]) / (view[1] - view[0]); };
+    const time = (x) => { const e = edges(); return view[0] + (x - plane.getBoundingClientRect().left - e.left) / e.width * (view[1] - view[0]); };
 
-  function moment(chart, wall) {
-    var at = incident(chart.pace || [], wall);
-    return wall.toFixed(1) + " s" + (at === null ? "" : "  ~T+" + at + "m");
-  }
-
-  // marks are the outages behind the curve, and stages and steps across it.
-  function marks(chart) {
-    return {hooks: {
-      drawClear: function (u) {
-        var c = u.ctx, box = u.bbox;
-        c.save();
-        c.globalAlpha = 0.13;
-        c.fillStyle = color("own");
-        chart.dark.forEach(function (d) {
-          var from = u.valToPos(d[0], "x", true), to = u.valToPos(d[1], "x", true);
-          c.fillRect(from, box.top, to - from, box.height);
-        });
-        c.restore();
-      },
-      draw: function (u) {
-        var c = u.ctx, box = u.bbox, px = devicePixelRatio;
-        function rule(at, label, shade, dash, low) {
-          var x = Math.round(u.valToPos(at, "x", true));
-          c.strokeStyle = c.fillStyle = shade;
-          c.setLineDash(dash);
-          c.beginPath(); c.moveTo(x, box.top); c.lineTo(x, box.top + box.height); c.stroke();
-          c.setLineDash([]);
-          var right = x + c.measureText(label).width + 6 * px > box.left + box.width;
-          c.textAlign = right ? "right" : "left";
-          c.fillText(label, x + (right ? -4 : 4) * px, box.top + (low ? box.height * low : 12 * px));
-        }
-        c.save();
-        c.lineWidth = px;
-        c.font = "600 " + 12 * px + "px system-ui, sans-serif";
-        chart.stages.forEach(function (s) { rule(s.at, s.label, color("ink"), [], 0); });
-        chart.steps.forEach(function (s, i) { rule(s.at, s.label, color("step"), [4 * px, 3 * px], 0.3 + 0.15 * (i % 4)); });
-        c.restore();
-      }
-    }};
-  }
-
-  function draw(chart, i) {
-    var figure = document.getElementById("plot-" + i);
-    if (!figure) { return; }
-    var place = figure.querySelector(".curve");
-    var shades = ["one", "two", "three"], dashes = [[], [7, 4], [2, 3]];
-    var axis = {stroke: color("soft"), grid: {stroke: color("line"), width: 1}, ticks: {stroke: color("line"), width: 1}};
-    var series = [{label: "time", value: function (u, v, n, at) { return at === null ? "point at the curve" : moment(chart, v); }}];
-    chart.probes.forEach(function (p, n) {
-      series.push({label: p.name, stroke: color(shades[n % 3]), dash: dashes[n % 3], width: 2, points: {show: false},
-        paths: uPlot.paths.stepped({align: 1}), spanGaps: false,
-        value: function (u, v, n, at) { return at === null ? "" : v === null ? "not measured" : v.toFixed(1) + " %"; }});
+    function show() {
+      const said = facts(chart, at);
+      readout.replaceChildren(...said.flatMap((f) => {
+        const span = document.createElement("span"), b = document.createElement("b");
+        b.textContent = f[0] ? f[0] + ": " : "";
+        span.append(b, f[1]);
+        return [span, " "];
+      }));
+      slider.value = at;
+      slider.setAttribute("aria-valuetext", said.map((f) => (f[0] ? f[0] + " " : "") + f[1]).join("; "));
+      cells.forEach((c) => {
+        const s = state(chart.hosts[c.dataset.host], at);
+        c.className = "host " + s[1];
+        c.querySelector("em").textContent = s[0];
+      });
+      if (mapped) { mapped.textContent = "at " + moment(chart, at); }
+      const inside = at >= view[0] && at <= view[1];
+      cursor.style.display = inside ? "block" : "none";
+      cursor.style.left = place(at) + "px";
+    }
+    function move(t) {
+      at = Math.min(whole[1], Math.max(whole[0], t));
+      show();
+    }
+    function look(lo, hi) {
+      const span = Math.min(Math.max(hi - lo, 0.5), whole[1] - whole[0]);
+      lo = Math.min(Math.max(lo, whole[0]), whole[1] - span);
+      view[0] = lo; view[1] = lo + span;
+      plane.style.setProperty("--zw", 100 * (whole[1] - whole[0]) / span + "%");
+      plane.style.setProperty("--zl", -100 * (lo - whole[0]) / span + "%");
+      axis.dataset.view = view.map((v) => v.toFixed(1)).join(" ");
+      drawn.forEach((u) => u.setScale("x", {min: view[0], max: view[1]}));
+      show();
+    }
+    const span = () => view[1] - view[0];
+    const acts = {
+      in: () => look(at - span() / 4, at + span() / 4), out: () => look(at - span(), at + span()),
+      left: () => look(view[0] - span() / 3, view[1] - span() / 3), right: () => look(view[0] + span() / 3, view[1] + span() / 3),
+      reset: () => look(whole[0], whole[1])
+    };
+    const keys = {"+": acts.in, "=": acts.in, "-": acts.out, "_": acts.out, "0": acts.reset, Home: () => move(view[0]), End: () => move(view[1]),
+      ArrowLeft: (e) => step(e, -1), ArrowRight: (e) => step(e, 1)};
+    function step(e, sign) {
+      move(at + sign * span() / (e.shiftKey ? 20 : 200));
+      if (at < view[0] || at > view[1]) { look(at - span() / 2, at + span() / 2); }
+    }
+    plane.addEventListener("keydown", (e) => {
+      if (e.ctrlKey || e.metaKey || e.altKey || !keys[e.key]) { return; }
+      e.preventDefault();
+      keys[e.key](e);
     });
-    var plot = new uPlot({
-      width: place.clientWidth, height: 200, padding: [10, 8, 0, 0],
-      scales: {x: {time: false, range: chart.axis}, y: {range: [0, 104]}},
-      axes: [Object.assign({}, axis, {values: function (u, vs) { return vs.map(function (v) { return v + " s"; }); }}),
-        Object.assign({}, axis, {size: 58, splits: [0, 25, 50, 75, 100], values: function (u, vs) { return vs.map(function (v) { return v + " %"; }); }})],
-      cursor: {drag: {x: false, y: false}}, series: series, plugins: [marks(chart)]
-    }, [chart.x].concat(chart.probes.map(function (p) { return p.y; })), place);
-    figure.style.setProperty("--axis", plot.bbox.left / devicePixelRatio + "px");
-    figure.style.setProperty("--right", place.clientWidth - (plot.bbox.left + plot.bbox.width) / devicePixelRatio + "px");
-    drawn.push(plot);
+    axis.querySelectorAll("[data-do]").forEach((b) => b.addEventListener("click", acts[b.dataset.do]));
+    slider.addEventListener("input", () => move(Number(slider.value)));
+
+    // Dragging chooses a stretch to look at; a press without a drag only moves the cursor.
+    plane.addEventListener("pointerdown", (e) => {
+      if (e.button) { return; }
+      from = e.clientX;
+      move(time(e.clientX));
+    });
+    plane.addEventListener("pointermove", (e) => {
+      move(Math.min(view[1], Math.max(view[0], time(e.clientX))));
+      if (from === null || e.pointerType === "touch") { return; }
+      const left = Math.min(from, e.clientX) - plane.getBoundingClientRect().left;
+      drag.style.cssText = "display:block;left:" + left + "px;width:" + Math.abs(e.clientX - from) + "px";
+    });
+    addEventListener("pointerup", (e) => {
+      if (from !== null && e.pointerType !== "touch" && Math.abs(e.clientX - from) > 8) {
+        const a = time(from), b = time(e.clientX);
+        look(Math.min(a, b), Math.max(a, b));
+      }
+      from = null;
+      drag.style.display = "none";
+    });
+    addEventListener("pointercancel", () => { from = null; drag.style.display = "none"; });
+
+    layouts.push(function redraw() {
+      drawn.forEach((u) => u.destroy());
+      curve.replaceChildren();
+      const e = edges();
+      drawn = plots(chart, curve, view, e.left, e.right);
+      look(view[0], view[1]);
+    });
   }
 
-  function redraw() {
-    drawn.forEach(function (p) { p.destroy(); });
-    drawn = [];
-    charts.forEach(draw);
-  }
+  // Paper has no folds: what is folded is opened for printing, and folded again.
+  let folded = [];
+  addEventListener("beforeprint", () => {
+    folded = Array.from(document.querySelectorAll("main details:not([open])"));
+    folded.forEach((d) => { d.open = true; });
+    redraw();
+  });
+  addEventListener("afterprint", () => { folded.forEach((d) => { d.open = false; }); redraw(); });
 
-  var pending;
-  addEventListener("resize", function () { clearTimeout(pending); pending = setTimeout(redraw, 100); });
-  addEventListener("beforeprint", redraw);
-  addEventListener("afterprint", redraw);
+  const copy = document.getElementById("copy");
+  copy.addEventListener("click", () => {
+    const command = document.getElementById("command");
+    getSelection().selectAllChildren(command);
+    const done = () => { copy.textContent = "copied"; };
+    if (navigator.clipboard) { navigator.clipboard.writeText(command.textContent).then(done, () => { copy.textContent = "selected"; }); }
+  });
+
+  function redraw() { layouts.forEach((draw) => draw()); }
+  let pending;
+  addEventListener("resize", () => { clearTimeout(pending); pending = setTimeout(redraw, 100); });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+  charts.forEach(make);
   redraw();
 })();
