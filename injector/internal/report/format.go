@@ -53,6 +53,34 @@ func Wall(d time.Duration) string {
 	return trim(strconv.FormatFloat(d.Seconds(), 'f', 1, 64)) + " s"
 }
 
+// shortLong is Long for a narrow column: 3d13h38, 10h08, 45s.
+func shortLong(d time.Duration) string {
+	d = d.Round(time.Second)
+	if d < time.Minute {
+		return fmt.Sprintf("%ds", d/time.Second)
+	}
+	d = d.Round(time.Minute)
+	days, hours, minutes := d/(24*time.Hour), d%(24*time.Hour)/time.Hour, d%time.Hour/time.Minute
+	switch {
+	case days > 0:
+		return fmt.Sprintf("%dd%02dh%02d", days, hours, minutes)
+	case hours > 0:
+		return fmt.Sprintf("%dh%02d", hours, minutes)
+	}
+	return fmt.Sprintf("%dmin", minutes)
+}
+
+// shortWall is Wall for a narrow column: 6.3s, 80ms.
+func shortWall(d time.Duration) string {
+	switch {
+	case d < 100*time.Millisecond:
+		return fmt.Sprintf("%dms", d.Milliseconds())
+	case d >= 2*time.Minute:
+		return shortLong(d)
+	}
+	return strconv.FormatFloat(d.Seconds(), 'f', 1, 64) + "s"
+}
+
 // Percent writes a share of one, rounded down so that 100% means every single one.
 func Percent(share float64) string {
 	for _, digits := range []int{2, 3, 4} {

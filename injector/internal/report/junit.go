@@ -52,7 +52,9 @@ type junitMessage struct {
 // JUnit is junit.xml: a suite for each layout, with a case for each expectation,
 // for the hypothesis of each probe after the last revert, for the host state and
 // for the layout's own run. Failed is a failure, what cannot be judged an error.
-// A run that was refused has one case, skipped, that says why.
+// What was left out is skipped, with its reason: an optional fault that could not
+// be injected, a missing host, a run or layout that was refused. Loads are not
+// judged and stand among the properties.
 func JUnit(run *Run) ([]byte, error) {
 	all := junitSuites{Name: run.Experiment, Time: elapsed(run)}
 	for _, l := range run.Layouts {
@@ -110,6 +112,7 @@ func layoutSuite(run *Run, l Layout) junitSuite {
 	s := junitSuite{Name: class, Time: fmt.Sprintf("%.3f", l.EndS), Properties: []junitProperty{
 		{"seed", fmt.Sprint(run.Seed)}, {"plan_digest", l.PlanDigest}, {"verdict", string(l.Verdict)}, {"predicted", string(l.Predicted.Verdict)},
 	}}
+	s.Properties = append(s.Properties, loadProperties(l)...)
 	if !run.Started.IsZero() {
 		s.Timestamp = run.Started.UTC().Format("2006-01-02T15:04:05")
 	}
@@ -132,22 +135,62 @@ func layoutSuite(run *Run, l Layout) junitSuite {
 		}
 		s.Cases = append(s.Cases, c)
 	}
-	s.Cases = append(s.Cases, hostsCase(class, l), runCase(class, l))
+	s.Cases = append(s.Cases, leftOutCases(class, l)...)
+	s.Cases = append(s.Cases, hostsCase(class, l), runCase(run, class, l))
 	return s
+}
+
+// loadProperties tell of the loads, which are not judged and so are no cases.
+func loadProperties(l Layout) []junitProperty {
+	var out []junitProperty
+	for _, g := range l.Loads {
+		out = append(out, junitProperty{"load." + g.Name, fmt.Sprintf("%s, %s answered, %s of %s at a rival at most",
+			plural(g.Requests, "request"), Count(g.Answered), Count(g.MostMoved), plural(g.Users, "user"))})
+	}
+	return out
+}
+
+// leftOutCases are what the file allows to be left out and was: skipped, with why.
+func leftOutCases(class string, l Layout) []junitCase {
+	var out []junitCase
+	for _, left := range l.NotInjected {
+		fault, why, _ := strings.Cut(left, ": ")
+		out = append(out, junitCase{Class: class, Name: "optional fault " + fault, Skipped: &junitMessage{Message: why}})
+	}
+	for _, missing := range l.Missing {
+		host, spared, _ := strings.Cut(missing, " (")
+		why := "the host was missing, as far as the file allows it"
+		if spared != "" {
+			why += "; " + strings.TrimSuffix(spared, ")")
+		}
+		out = append(out, junitCase{Class: class, Name: "host " + host, Skipped: &junitMessage{Message: why}})
+	}
+	return out
 }
 
 func hostsCase(class string, l Layout) junitCase {
 	c := junitCase{Class: class, Name: "hosts left as found"}
 	if l.HostState == Residue {
-		c.Failure = &junitMessage{Message: fmt.Sprintf("%d differences", len(l.ResidueDiff)), Type: "residue", Text: strings.Join(l.ResidueDiff, "\n")}
+		c.Failure = &junitMessage{Message: plural(len(l.ResidueDiff), "difference"), Type: "residue", Text: strings.Join(l.ResidueDiff, "\n")}
 	}
 	return c
 }
 
-func runCase(class string, l Layout) junitCase {
+// runCase is the layout's own run: skipped when it was refused, as then nothing
+// was changed and nothing can have failed.
+func runCase(run *Run, class string, l Layout) junitCase {
 	c := junitCase{Class: class, Name: "run to its end and measured"}
-	if l.Verdict == Inconclusive || (l.Outcome != Completed && l.Outcome != "") {
-		c.Error = &junitMessage{Message: strings.Join(l.Reasons, "; "), Type: string(l.Outcome)}
+	why := strings.Join(l.Reasons, "; ")
+	if why == "" {
+		why = run.Reason
+	}
+	switch {
+	case l.Outcome == RefusedRun:
+		c.Skipped = &junitMessage{Message: why}
+	case l.Outcome != Completed && l.Outcome != "":
+		c.Error = &junitMessage{Message: why, Type: string(l.Outcome)}
+	case l.Verdict == Inconclusive:
+		c.Error = &junitMessage{Message: why, Type: string(l.Verdict)}
 	}
 	return c
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/firedrill-io/firedrill/injector/internal/report"
 )
 
@@ -22,6 +24,9 @@ func TestJUnit(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden(t, "junit.golden.xml", out)
+	if bytes.Contains(out, []byte("1 differences")) {
+		t.Error("one difference is none of several")
+	}
 	var suites struct {
 		Tests    int `xml:"tests,attr"`
 		Failures int `xml:"failures,attr"`
@@ -32,6 +37,66 @@ func TestJUnit(t *testing.T) {
 	}
 	if suites.Tests != 18 || suites.Failures != 3 || suites.Errors != 1 {
 		t.Errorf("counted %+v", suites)
+	}
+}
+
+// What was left out is a skipped case that says why, a refused layout too, and a
+// load is no case at all.
+func TestJUnitSkipsWhatWasLeftOut(t *testing.T) {
+	run := threeLayouts()
+	l := &run.Layouts[0]
+	l.Missing = []string{"c6 (spared: cpu of stage survivors-starved)", "c5"}
+	l.NotInjected = []string{"cpu on c3: no control group: none of its own"}
+	run.Layouts[1].Outcome, run.Layouts[1].Reasons = report.RefusedRun, []string{"agent p1 does not answer"}
+	run.Layouts[2].Verdict, run.Layouts[2].Reasons = report.Inconclusive, []string{"the clients were late"}
+	out, err := report.JUnit(run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type message struct {
+		Message string `xml:"message,attr"`
+		Type    string `xml:"type,attr"`
+	}
+	var suites struct {
+		Skipped int `xml:"skipped,attr"`
+		Suites  []struct {
+			Properties []struct {
+				Name  string `xml:"name,attr"`
+				Value string `xml:"value,attr"`
+			} `xml:"properties>property"`
+			Cases []struct {
+				Name    string   `xml:"name,attr"`
+				Skipped *message `xml:"skipped"`
+				Error   *message `xml:"error"`
+			} `xml:"testcase"`
+		} `xml:"testsuite"`
+	}
+	if err := xml.Unmarshal(out, &suites); err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for i, s := range suites.Suites {
+		for _, c := range s.Cases {
+			if c.Skipped != nil {
+				got[c.Name] = "skipped: " + c.Skipped.Message
+			}
+			if c.Error != nil {
+				got[c.Name+"/"+run.Layouts[i].Name] = c.Error.Type + ": " + c.Error.Message
+			}
+		}
+		if p := s.Properties[len(s.Properties)-1]; i == 0 && (p.Name != "load.people" || p.Value != "2,018 requests, 1,424 answered, 30 of 30 users at a rival at most") {
+			t.Errorf("the load is told as %+v", p)
+		}
+	}
+	want := map[string]string{
+		"optional fault cpu on c3":              "skipped: no control group: none of its own",
+		"host c6":                               "skipped: the host was missing, as far as the file allows it; spared: cpu of stage survivors-starved",
+		"host c5":                               "skipped: the host was missing, as far as the file allows it",
+		"run to its end and measured":           "skipped: agent p1 does not answer",
+		"run to its end and measured/stretched": "inconclusive: the clients were late",
+	}
+	if diff := cmp.Diff(want, got); diff != "" || suites.Skipped != 4 {
+		t.Errorf("%d skipped\n%s", suites.Skipped, diff)
 	}
 }
 

@@ -39,7 +39,31 @@ func (l Layout) probe(name string) (Probe, bool) {
 	return Probe{}, false
 }
 
+func (l Layout) ledger(name string) (Ledger, bool) {
+	i := slices.IndexFunc(l.Ledgers, func(g Ledger) bool { return g.Name == name })
+	if i < 0 {
+		return Ledger{}, false
+	}
+	return l.Ledgers[i], true
+}
+
+func (l Layout) load(name string) (Load, bool) {
+	i := slices.IndexFunc(l.Loads, func(g Load) bool { return g.Name == name })
+	if i < 0 {
+		return Load{}, false
+	}
+	return l.Loads[i], true
+}
+
 func (l Layout) failed(line string) bool { return slices.Contains(l.Failed, line) }
+
+func layoutNames(run *Run) []string {
+	var out []string
+	for _, l := range run.Layouts {
+		out = append(out, l.Name)
+	}
+	return out
+}
 
 func probeNames(l Layout) []string {
 	var out []string
@@ -53,6 +77,22 @@ func ledgerNames(l Layout) []string {
 	var out []string
 	for _, g := range l.Ledgers {
 		out = append(out, g.Name)
+	}
+	return out
+}
+
+func loadNames(l Layout) []string {
+	var out []string
+	for _, g := range l.Loads {
+		out = append(out, g.Name)
+	}
+	return out
+}
+
+func compareNames(l Layout) []string {
+	var out []string
+	for _, c := range l.Compare {
+		out = append(out, c.Probe)
 	}
 	return out
 }
@@ -71,17 +111,16 @@ func names(run *Run, of func(Layout) []string) []string {
 }
 
 // happened is the incident's own figure for a probe, from the first layout that
-// compares it. Comparisons stand in the report by name; those of a probe carry
-// its name in Probe.
-func happened(run *Run, probe string) (text, source string) {
+// compares it.
+func happened(run *Run, probe string) (Compare, bool) {
 	for _, l := range run.Layouts {
 		for _, c := range l.Compare {
 			if c.Probe == probe {
-				return Long(seconds(c.HappenedS)), c.Source
+				return c, true
 			}
 		}
 	}
-	return "", ""
+	return Compare{}, false
 }
 
 // Count writes a number with commas between thousands.

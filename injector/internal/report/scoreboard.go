@@ -5,119 +5,134 @@ import (
 	"strings"
 )
 
-// clockKind says by which clock a figure was taken; the two are never added.
+// clockKind says by which clock a row's figures were taken.
 type clockKind string
 
 const (
-	noClock  clockKind = ""
-	replayed clockKind = "replayed, incident time" // what power and people did then
-	measured clockKind = "measured, wall time"     // what software did by itself
+	noClock clockKind = ""
+	// bothClocks: what was waited for is time of the incident, as power and people
+	// took it then; what follows "then" is wall time of software. Never added.
+	bothClocks clockKind = "replayed, then measured"
+)
+
+// group is what a row is about.
+type group string
+
+const (
+	services  group = "service"
+	answers   group = "answered in time"
+	ledgers   group = "ledger"
+	loads     group = "load"
+	wholeRuns group = "run"
 )
 
 // cell is one figure of one layout.
 type cell struct {
-	Text string
-	Bad  bool // it is, or it caused, a failed line
-	Good bool
+	Text  string
+	Short string // the same for a narrow column
+	Bad   bool   // it is, or it caused, a failed line
+	Good  bool
 }
 
 // scoreRow is one figure over all layouts.
 type scoreRow struct {
+	Group            group
 	Name             string
 	Clock            clockKind
 	Cells            []cell
-	Happened, Source string // what the incident's own figure was
+	Happened, Source string // what the incident's own figure was, with its name, and who says so
+	ShortHappened    string
 }
 
-// scoreboard puts the layouts side by side.
+// scoreboard puts the layouts side by side: one row a service with what really
+// happened beside it, then its availability, the ledgers, the loads, the verdict.
 func scoreboard(run *Run) []scoreRow {
 	var rows []scoreRow
-	add := func(name string, clock clockKind, of func(Layout) cell) {
-		row := scoreRow{Name: name, Clock: clock}
+	add := func(g group, name string, of func(Layout) cell) {
+		row := scoreRow{Group: g, Name: name}
 		for _, l := range run.Layouts {
 			row.Cells = append(row.Cells, of(l))
 		}
 		rows = append(rows, row)
 	}
-	add("verdict", noClock, verdictCell)
-	for _, name := range names(run, probeNames) {
-		probeRows(run, name, add)
-		for i := range rows {
-			if rows[i].Name == name+waited {
-				rows[i].Happened, rows[i].Source = happened(run, name)
-			}
+	probes := names(run, probeNames)
+	for _, name := range probes {
+		add(services, name, func(l Layout) cell { return serviceCell(l, name) })
+		row := &rows[len(rows)-1]
+		row.Clock = bothClocks
+		if c, ok := happened(run, name); ok {
+			row.Happened = c.Name + ": " + Long(seconds(c.HappenedS))
+			row.ShortHappened, row.Source = shortLong(seconds(c.HappenedS)), c.Source
 		}
+	}
+	for _, name := range probes {
+		add(answers, name+" availability", func(l Layout) cell { return availabilityCell(l, name) })
 	}
 	for _, name := range names(run, ledgerNames) {
-		for _, f := range ledgerFields {
-			add(name+": "+f.name, noClock, func(l Layout) cell { return ledgerCell(l, name, f) })
-		}
+		add(ledgers, name+": acknowledged / missing / of these elsewhere / lost", func(l Layout) cell { return keptCell(l, name) })
+		add(ledgers, name+": duplicated / unknown / refused", func(l Layout) cell { return sentCell(l, name) })
 	}
-	add("hosts", noClock, hostsCell)
+	for _, name := range names(run, loadNames) {
+		add(loads, name+": requests / answered / most people at a rival", func(l Layout) cell { return loadCell(l, name) })
+	}
+	add(wholeRuns, "verdict", verdictCell)
+	add(wholeRuns, "hosts", hostsCell)
+	if left := len(names(run, func(l Layout) []string { return l.NotInjected })); left > 0 {
+		add(wholeRuns, "optional faults not injected", func(l Layout) cell { return cell{Text: Count(len(l.NotInjected))} })
+	}
 	return rows
 }
 
-const waited = " waited for power or people"
-
-// probeRows adds the figures of one probe; the parts of an outage only if some
-// layout had one.
-func probeRows(run *Run, name string, add func(string, clockKind, func(Layout) cell)) {
-	outage := func(l Layout) (Outage, int) { p, _ := l.probe(name); return p.worst() }
-	cut := false
-	for _, l := range run.Layouts {
-		_, n := outage(l)
-		cut = cut || n > 0
+// availabilityCell is the share of a probe's samples that came out as expected.
+func availabilityCell(l Layout, name string) cell {
+	p, ok := l.probe(name)
+	if !ok || p.Samples == 0 {
+		return cell{Text: notMeasured}
 	}
-	add(name+" dark from", noClock, func(l Layout) cell { o, n := outage(l); return fromCell(o, n) })
-	if cut {
-		add(name+waited, replayed, func(l Layout) cell {
-			o, n := outage(l)
-			return cell{Text: gatedText(o, n), Bad: l.failed(name + ".gated")}
-		})
-		add(name+" back by itself after", measured, func(l Layout) cell {
-			o, n := outage(l)
-			return cell{Text: ownText(o, n), Bad: l.failed(name+".own") || n > 0 && o.OwnWallS == nil}
-		})
-	}
-	add(name+" availability", noClock, func(l Layout) cell {
-		p, ok := l.probe(name)
-		if !ok || p.Samples == 0 {
-			return cell{Text: "not measured"}
-		}
-		return cell{Text: Percent(p.Availability), Bad: l.failed(name + ".availability")}
-	})
+	return cell{Text: Percent(p.Availability), Bad: l.failed(name + ".availability")}
 }
 
-var ledgerFields = []ledgerField{
-	{"acknowledged", "", func(g Ledger) int { return g.Acknowledged }},
-	{"missing from the active store", "missing", func(g Ledger) int { return g.Missing }},
-	{"of these on another site's disk", "", func(g Ledger) int { return g.Elsewhere }},
-	{"lost", "lost", func(g Ledger) int { return g.Lost }},
-	{"duplicated", "duplicated", func(g Ledger) int { return g.Duplicated }},
-	{"unknown to the sender", "", func(g Ledger) int { return g.Unknown }},
-}
-
-type ledgerField struct {
-	name  string
-	field string // in a failed line
-	of    func(Ledger) int
-}
-
-func ledgerCell(l Layout, name string, f ledgerField) cell {
-	for _, g := range l.Ledgers {
-		if g.Name == name {
-			bad := f.field != "" && l.failed(name+"."+f.field)
-			return cell{Text: Count(f.of(g)), Bad: bad, Good: f.field == "lost" && g.Lost == 0 && g.Unaccounted == 0}
-		}
+// keptCell is what became of a ledger's acknowledged writes.
+func keptCell(l Layout, name string) cell {
+	g, ok := l.ledger(name)
+	if !ok {
+		return cell{Text: "not audited"}
 	}
-	return cell{Text: "not audited"}
+	text := figures(g.Acknowledged, g.Missing, g.Elsewhere, g.Lost)
+	if g.Unaccounted > 0 {
+		text += " (" + Count(g.Unaccounted) + " not accounted for)"
+	}
+	bad := l.failed(name+".lost") || l.failed(name+".missing") || l.failed(name+".unaccounted")
+	return cell{Text: text, Bad: bad, Good: !bad && g.Lost == 0 && g.Unaccounted == 0}
+}
+
+// sentCell is what else became of what was sent.
+func sentCell(l Layout, name string) cell {
+	g, ok := l.ledger(name)
+	if !ok {
+		return cell{Text: "not audited"}
+	}
+	return cell{Text: figures(g.Duplicated, g.Unknown, g.Refused), Bad: l.failed(name + ".duplicated")}
+}
+
+func loadCell(l Layout, name string) cell {
+	g, ok := l.load(name)
+	if !ok {
+		return cell{Text: notMeasured}
+	}
+	return cell{Text: figures(g.Requests, g.Answered, g.MostMoved)}
+}
+
+func figures(ns ...int) string {
+	var out []string
+	for _, n := range ns {
+		out = append(out, Count(n))
+	}
+	return strings.Join(out, " / ")
 }
 
 func verdictCell(l Layout) cell {
-	text := string(l.Verdict)
-	if text == "" {
-		text = string(l.Outcome)
-	}
+	text := ended(l)
 	switch {
 	case l.Predicted.Verdict == "":
 	case l.Predicted.Match:
@@ -128,58 +143,25 @@ func verdictCell(l Layout) cell {
 	return cell{Text: text, Bad: l.Verdict == Deviated || l.Verdict == Inconclusive, Good: l.Verdict == Held}
 }
 
+// ended is a layout's verdict, and how it ended if not by itself.
+func ended(l Layout) string {
+	text := string(l.Verdict)
+	if l.Outcome != Completed && l.Outcome != "" {
+		text = strings.TrimPrefix(text+", "+string(l.Outcome), ", ")
+	}
+	if text == "" {
+		return "no verdict"
+	}
+	return text
+}
+
 func hostsCell(l Layout) cell {
+	c := cell{Text: "left as found", Good: true}
 	if l.HostState == Residue {
-		return cell{Text: fmt.Sprintf("%d differences left behind", len(l.ResidueDiff)), Bad: true}
+		c = cell{Text: "not left as found (" + plural(len(l.ResidueDiff), "difference") + ")", Bad: true}
 	}
-	return cell{Text: "left as found", Good: true}
-}
-
-func fromCell(o Outage, n int) cell {
-	switch n {
-	case 0:
-		return cell{Text: "never", Good: true}
-	case 1:
-		return cell{Text: o.From}
+	if n := len(l.Missing); n > 0 {
+		c.Text += fmt.Sprintf(", %s missing", Count(n))
 	}
-	return cell{Text: fmt.Sprintf("%s (worst of %d outages)", o.From, n)}
-}
-
-func gatedText(o Outage, n int) string {
-	if n == 0 {
-		return "—"
-	}
-	if o.Gate == "none" || o.Gate == "" {
-		return "waited for nothing"
-	}
-	return Long(seconds(o.GatedIncidentS))
-}
-
-func ownText(o Outage, n int) string {
-	switch {
-	case n == 0:
-		return "—"
-	case o.OwnWallS == nil:
-		return "never came back"
-	}
-	return Wall(seconds(*o.OwnWallS)) + o.unsure()
-}
-
-// unsure says how far the clients' own lateness leaves an outage's length open.
-func (o Outage) unsure() string {
-	own, gated := 0.0, o.Gate != "none" && o.Gate != ""
-	if o.OwnWallS != nil {
-		own = *o.OwnWallS
-	}
-	var parts []string
-	if o.UnsureAfterS > 0 {
-		parts = append(parts, "at least "+Wall(seconds(max(own-o.UnsureAfterS, 0))))
-	}
-	if o.UnsureBeforeS > 0 && !gated {
-		parts = append(parts, "at most "+Wall(seconds(own+o.UnsureBeforeS)))
-	}
-	if len(parts) == 0 {
-		return ""
-	}
-	return " (" + strings.Join(parts, ", ") + ": clients were late)"
+	return c
 }

@@ -5,140 +5,191 @@ import (
 	"strings"
 )
 
-// story tells the run in five sentences, from its data alone: what was done to
-// what, how the service fared, what became of the data, how that compares with
-// the incident, and in what state the hosts were left.
+// story tells the run in five sentences, from its data alone: what burnt, how the
+// company as built fared, how the other layouts did, what was lost, and what the
+// verdict is. What is replayed and what is measured are named as such and never
+// added. A run that was refused has two sentences.
 func story(run *Run) []string {
-	if len(run.Layouts) == 0 {
+	// With several layouts a refused run may have got through some of them.
+	if len(run.Layouts) == 0 || run.Outcome == RefusedRun && len(run.Layouts) == 1 {
 		return []string{fmt.Sprintf("The run was %s: %s", run.Outcome, sentence(run.Reason)), "No fault was applied and no host was changed."}
 	}
-	if run.Outcome == RefusedRun && len(run.Layouts) == 1 { // with several, others may have run
-		return []string{fmt.Sprintf("The run was refused: %s", sentence(run.Reason)), "No fault was applied and no host was changed."}
-	}
-	return []string{storyStages(run), storyService(run), storyData(run), storyCompare(run), storyEnd(run)}
+	return []string{storyBurnt(run), storyBuilt(run), storyOthers(run), storyLost(run), storyEnd(run)}
 }
 
 func sentence(s string) string {
 	if s == "" {
 		return "no reason was recorded."
 	}
-	return strings.TrimSuffix(s, ".") + "."
+	return strings.TrimSuffix(oneLine(s), ".") + "."
 }
 
-// storyStages says what was done, on which clocks.
-func storyStages(run *Run) string {
-	l := run.Layouts[0]
-	layouts := fmt.Sprintf("%d layouts (%s) went", len(run.Layouts), nameList(run))
-	if len(run.Layouts) == 1 {
-		layouts = "Layout " + l.Name + " went"
-	}
-	var stages []string
-	for _, s := range l.Stages {
-		stages = append(stages, fmt.Sprintf("%s at %s (%s)", s.Name, Instant(seconds(s.IncidentS)), plural(len(s.Hosts), "host")))
-	}
-	text := fmt.Sprintf("%s through %s: %s", layouts, plural(len(stages), "stage"), list(stages))
-	if n := len(l.Pace); n > 0 {
-		text += fmt.Sprintf(", %s of the incident in %s of wall time", Long(seconds(l.Pace[n-1].ToIncidentS)), Wall(seconds(l.Pace[n-1].ToWallS)))
-	}
-	return text + "."
-}
-
-// storyService says how long each layout's probes were dark, by both clocks.
-func storyService(run *Run) string {
+// storyLost says what became of what people sent, over all ledgers and loads.
+func storyLost(run *Run) string {
 	var parts []string
+	kept, whole := false, true // whole: nothing lost and nothing in doubt
 	for _, l := range run.Layouts {
-		var dark []string
-		for _, p := range l.Probes {
-			if o, n := p.worst(); n > 0 {
-				dark = append(dark, darkText(p.Name, o))
-			}
+		sum := total(l.Ledgers)
+		if text := lostText(l, sum); text != "" {
+			parts = append(parts, "in "+l.Name+" "+text)
 		}
-		if len(dark) == 0 {
-			dark = []string{fmt.Sprintf("there was no outage of a second or more (%s)", list(probeNames(l)))}
-		}
-		parts = append(parts, "in "+l.Name+" "+list(dark))
+		kept = kept || len(l.Ledgers) > 0
+		whole = whole && sum.Lost == 0 && sum.Unaccounted == 0
 	}
-	return capital(strings.Join(parts, "; ")) + "."
-}
-
-func darkText(name string, o Outage) string {
-	text := fmt.Sprintf("%s was dark from %s", name, o.From)
-	if o.Gate != "none" && o.Gate != "" {
-		text += fmt.Sprintf(", waited %s of the incident for %s", Long(seconds(o.GatedIncidentS)), o.GateDetail)
-	}
-	if o.OwnWallS == nil {
-		return text + " and never came back"
-	}
-	if o.Gate == "none" || o.Gate == "" {
-		return text + fmt.Sprintf(" and was back by itself after %s", ownText(o, 1))
-	}
-	return text + fmt.Sprintf(" and then was back after %s", ownText(o, 1))
-}
-
-// storyData says what became of the acknowledged writes.
-func storyData(run *Run) string {
-	var parts []string
-	for _, l := range run.Layouts {
-		for _, g := range l.Ledgers {
-			parts = append(parts, fmt.Sprintf("%s acknowledged %s and %s", l.Name, plural(g.Acknowledged, g.Name+" write"), ledgerText(g)))
-		}
-	}
-	if len(parts) == 0 {
+	switch text := strings.Join(parts, "; "); {
+	case !kept && text == "":
 		return "No ledger was kept, so nothing is known of lost data."
+	case !kept:
+		return "No ledger was kept, so nothing is known of lost data: " + text + "."
+	case whole:
+		return "No acknowledged write was lost for good: " + text + "."
+	default:
+		return capital(text) + "."
 	}
-	return capital(strings.Join(parts, "; ")) + "."
 }
 
-func ledgerText(g Ledger) string {
-	text := "lost " + Count(g.Lost)
-	if g.Lost == 0 {
-		text = "lost none"
+// total adds up what became of writes over ledgers.
+func total(ledgers []Ledger) Ledger {
+	var sum Ledger
+	for _, g := range ledgers {
+		sum.Acknowledged += g.Acknowledged
+		sum.Lost += g.Lost
+		sum.Elsewhere += g.Elsewhere
+		sum.Unaccounted += g.Unaccounted
+		sum.Unknown += g.Unknown
+		sum.Refused += g.Refused
 	}
-	if g.Elsewhere > 0 {
-		text += fmt.Sprintf(", with %s missing from the active store but still on another site's disk", Count(g.Elsewhere))
+	return sum
+}
+
+// lostText is one layout's writes and people; empty if there are neither.
+func lostText(l Layout, sum Ledger) string {
+	var parts []string
+	if len(l.Ledgers) > 0 {
+		text := fmt.Sprintf("%s were acknowledged and %s lost", plural(sum.Acknowledged, "write"), orNone(sum.Lost))
+		if sum.Elsewhere > 0 {
+			text += fmt.Sprintf(" (%s missing from the store in use, but on another site's disk)", Count(sum.Elsewhere))
+		}
+		if sum.Unaccounted > 0 {
+			text += fmt.Sprintf(" (%s not accounted for, as a disk could not be read)", Count(sum.Unaccounted))
+		}
+		answer := "every sender got an answer"
+		if sum.Unknown > 0 {
+			answer = fmt.Sprintf("senders of %s more never got an answer", Count(sum.Unknown))
+		}
+		parts = append(parts, text, answer)
+		if sum.Refused > 0 {
+			parts = append(parts, Count(sum.Refused)+" could not be sent or were turned down")
+		}
 	}
-	if g.Unaccounted > 0 {
-		text += fmt.Sprintf(", with %s not accounted for because a disk could not be read", Count(g.Unaccounted))
+	if people := rivals(l); people != "" {
+		parts = append(parts, people)
+	}
+	return list(parts)
+}
+
+func orNone(n int) string {
+	if n == 0 {
+		return "none"
+	}
+	return Count(n)
+}
+
+// rivals is how many people had gone to a rival at most, in the load in which
+// that were the most; empty if no load has one.
+func rivals(l Layout) string {
+	best, any := Load{}, false
+	for _, g := range l.Loads {
+		if g.Rival > 0 || g.MostMoved > 0 {
+			any = true
+		}
+		if g.MostMoved > best.MostMoved {
+			best = g
+		}
+	}
+	switch {
+	case !any:
+		return ""
+	case best.MostMoved == 0:
+		return "nobody was with a rival for long"
+	}
+	return fmt.Sprintf("%s of %s people were with a rival at most", Count(best.MostMoved), Count(best.Users))
+}
+
+// storyEnd gives the verdicts, the state of the hosts and what really happened.
+func storyEnd(run *Run) string {
+	var verdicts []string
+	for _, l := range run.Layouts {
+		text := l.Name + " " + ended(l)
+		if len(l.Reasons) > 0 && (l.Verdict == Inconclusive || l.Outcome != Completed) {
+			text += " (" + strings.TrimSuffix(oneLine(l.Reasons[0]), ".") + ")"
+		}
+		if n := len(l.Failed); n > 0 {
+			text += fmt.Sprintf(" (%s failed)", plural(n, "expectation"))
+		}
+		verdicts = append(verdicts, text+predictedText(run, l))
+	}
+	text := "The verdict: " + list(verdicts)
+	if run.AsPredicted != nil && *run.AsPredicted {
+		text += ", as predicted"
+	}
+	return text + "; " + hostsText(run) + happenedText(run) + "."
+}
+
+// predictedText says which layout came out otherwise than predicted.
+func predictedText(run *Run, l Layout) string {
+	switch {
+	case l.Predicted.Verdict == "" || run.AsPredicted != nil && *run.AsPredicted:
+		return ""
+	case l.Predicted.Match:
+		return ", as predicted"
+	case l.Predicted.Verdict == l.Verdict:
+		return ", but other expectations failed than predicted"
+	}
+	return ", though " + string(l.Predicted.Verdict) + " was predicted"
+}
+
+// hostsText is how the hosts were left, which took no part, and which faults
+// were left out.
+func hostsText(run *Run) string {
+	text := "every host was left as it was found"
+	if run.HostState == Residue {
+		text = "some hosts were not left as they were found"
+	}
+	if missing := names(run, func(l Layout) []string { return l.Missing }); len(missing) > 0 {
+		text += ", " + plural(len(missing), "host") + " took no part"
+	}
+	if left := names(run, func(l Layout) []string { return l.NotInjected }); len(left) > 0 {
+		text += ", " + plural(len(left), "optional fault") + " could not be injected"
 	}
 	return text
 }
 
-// storyCompare puts the incident's own figures beside what was to be shown.
-func storyCompare(run *Run) string {
-	var happened, seen []string
-	for _, l := range run.Layouts {
-		for _, c := range l.Compare {
-			text := fmt.Sprintf("%s for %s", Long(seconds(c.HappenedS)), c.Name)
-			if !contains(seen, c.Name) {
-				happened, seen = append(happened, text), append(seen, c.Name)
-			}
+// happenedText puts what really happened beside it: the service that was back
+// first and the one that was back last, of those that went dark here.
+func happenedText(run *Run) string {
+	darkHere := fare(run.Layouts[0])
+	var first, last Compare
+	n := 0
+	for _, name := range names(run, compareNames) {
+		c, _ := happened(run, name)
+		if darkHere.wentDark() > 0 && contains(darkHere.held, c.Probe) {
+			continue
 		}
-	}
-	if len(happened) == 0 {
-		return "Nothing was compared with a real incident."
-	}
-	return "In the incident itself the outage lasted " + list(happened) + "; waiting for power and people is replayed from its timeline, only what software does by itself is measured here."
-}
-
-// storyEnd gives verdicts and the state of the hosts.
-func storyEnd(run *Run) string {
-	var verdicts []string
-	for _, l := range run.Layouts {
-		text := l.Name + " " + string(l.Verdict)
-		if len(l.Failed) > 0 {
-			text += " (" + strings.Join(l.Failed, ", ") + ")"
+		if n == 0 || c.HappenedS < first.HappenedS {
+			first = c
 		}
-		verdicts = append(verdicts, text)
+		if n == 0 || c.HappenedS > last.HappenedS {
+			last = c
+		}
+		n++
 	}
-	predicted := ""
-	if run.AsPredicted != nil && *run.AsPredicted {
-		predicted = ", as predicted"
-	} else if run.AsPredicted != nil {
-		predicted = ", which is not what was predicted"
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return fmt.Sprintf("; in the incident itself %s were away for %s", first.Name, Long(seconds(first.HappenedS)))
 	}
-	hosts := "every host was left as it was found"
-	if run.HostState == Residue {
-		hosts = "some hosts were not left as they were found"
-	}
-	return fmt.Sprintf("The verdict is %s%s, and %s.", list(verdicts), predicted, hosts)
+	return fmt.Sprintf("; in the incident itself %s came back after %s and %s, as the last, after %s",
+		first.Name, Long(seconds(first.HappenedS)), last.Name, Long(seconds(last.HappenedS)))
 }

@@ -3,96 +3,231 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/charmbracelet/x/ansi"
 )
 
-// Summary writes the final comparison of a run's layouts for a terminal: one
-// column a layout, and what really happened beside the figures it compares with.
+// columns is how wide a terminal is taken to be; what does not fit is cut.
+const columns = 80
+
+// Summary writes the final comparison of a run's layouts for a terminal of 80
+// columns: a line a service with a column a layout and what really happened, the
+// ledgers and loads, then each layout's verdict and what to know about it.
 func Summary(w io.Writer, run *Run) error {
-	var out strings.Builder
 	if len(run.Layouts) == 0 {
-		fmt.Fprintf(&out, "%s: %s\n", run.Outcome, run.Reason)
-	} else {
-		writeColumns(&out, table(run))
-		for _, l := range run.Layouts {
-			for _, reason := range l.Reasons {
-				word := string(l.Verdict)
-				if l.Outcome != Completed {
-					word = string(l.Outcome)
-				}
-				out.WriteString(strings.TrimSpace(fmt.Sprintf("%s %s: %s", l.Name, word, reason)) + "\n")
-			}
-			if len(l.Failed) > 0 {
-				fmt.Fprintf(&out, "%s failed: %s\n", l.Name, strings.Join(l.Failed, ", "))
-			}
+		_, err := fmt.Fprintf(w, "%s: %s\n", run.Outcome, run.Reason)
+		return err
+	}
+	var out strings.Builder
+	rows := shortRows(run)
+	writeGrid(&out, rows)
+	for _, l := range run.Layouts {
+		for _, line := range layoutLines(l) {
+			out.WriteString(cut(line, columns) + "\n")
 		}
 	}
 	_, err := io.WriteString(w, out.String())
 	return err
 }
 
-// MarkdownTable is the same comparison as a table in Markdown.
-func MarkdownTable(run *Run) string {
-	var out strings.Builder
-	for i, row := range table(run) {
-		for _, c := range row {
-			out.WriteString("| " + strings.ReplaceAll(c, "|", `\|`) + " ")
-		}
-		out.WriteString("|\n")
-		if i == 0 {
-			out.WriteString(strings.Repeat("|---", len(row)) + "|\n")
-		}
-	}
-	return out.String()
+// gridLine is a line of the comparison: cells, or a note over the whole width.
+type gridLine struct {
+	cells []string // name, layouts, and what happened if something is compared
+	note  string
 }
 
-// table is the scoreboard as text, the head first. The column of the incident's
-// own figures is there only if something is compared.
-func table(run *Run) [][]string {
-	rows := scoreboard(run)
-	compares := false
-	for _, r := range rows {
-		compares = compares || r.Happened != ""
-	}
+// shortRows is the comparison in its short form, the head first.
+func shortRows(run *Run) []gridLine {
 	head := []string{""}
 	for _, l := range run.Layouts {
 		head = append(head, l.Name)
 	}
-	if compares {
-		head = append(head, "what happened")
+	score, compares := scoreboard(run), false
+	for _, r := range score {
+		compares = compares || r.Happened != ""
 	}
-	out := [][]string{head}
-	for _, r := range rows {
-		name := r.Name
-		if r.Clock != noClock {
-			name += " (" + string(r.Clock) + ")"
+	if compares {
+		head = append(head, "happened")
+	}
+	out := []gridLine{{cells: head}}
+	for _, r := range score {
+		if r.Group != services {
+			continue
 		}
-		line := []string{name}
+		line := []string{r.Name}
 		for _, c := range r.Cells {
-			line = append(line, c.Text)
+			line = append(line, c.Short)
 		}
 		if compares {
-			line = append(line, r.Happened)
+			line = append(line, r.ShortHappened)
 		}
-		out = append(out, line)
+		out = append(out, gridLine{cells: line})
+	}
+	return append(append(out, legend(out[1:])...), countRows(run)...)
+}
+
+// legend says what the cells mean that are there.
+func legend(rows []gridLine) []gridLine {
+	var text strings.Builder
+	for _, r := range rows {
+		text.WriteString(" " + strings.Join(r.cells[1:], " "))
+	}
+	shown, out := text.String(), []gridLine{}
+	if strings.Contains(shown, " +") {
+		out = append(out, gridLine{note: "10h08: waited for power or people, in time of the incident (replayed)"},
+			gridLine{note: "+0.6s: then software by itself, in wall time (measured); never added up"})
+	}
+	var parts []string
+	for _, p := range [][2]string{{" held", "held: no outage of a second or more"}, {"dark", "dark: to the end"}, {"×", "×n: worst of n"}, {"?", "?: clients were late"}, {"–", "–: not measured"}} {
+		if strings.Contains(shown, p[0]) {
+			parts = append(parts, p[1])
+		}
+	}
+	if len(parts) > 0 {
+		out = append(out, gridLine{note: strings.Join(parts, " · ")})
 	}
 	return out
 }
 
-// writeColumns pads every column to its widest cell.
-func writeColumns(out *strings.Builder, rows [][]string) {
-	widths := map[int]int{}
-	for _, row := range rows {
-		for i, c := range row {
-			widths[i] = max(widths[i], utf8.RuneCountInString(c))
+// countRows are ledgers and loads, one line each under a line that says which
+// figures these are.
+func countRows(run *Run) []gridLine {
+	var out []gridLine
+	add := func(title string, names []string, of func(Layout, string) string) {
+		if len(names) > 0 {
+			out = append(out, gridLine{}, gridLine{note: title})
+		}
+		for _, name := range names {
+			line := []string{name}
+			for _, l := range run.Layouts {
+				line = append(line, of(l, name))
+			}
+			out = append(out, gridLine{cells: line})
 		}
 	}
-	for _, row := range rows {
-		var line strings.Builder
-		for i, c := range row {
-			line.WriteString(c + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(c)+2))
+	add("writes: acknowledged/lost/without an answer", names(run, ledgerNames), func(l Layout, name string) string {
+		if g, ok := l.ledger(name); ok {
+			return Count(g.Acknowledged) + "/" + Count(g.Lost) + "/" + Count(g.Unknown)
 		}
-		out.WriteString(strings.TrimRight(line.String(), " ") + "\n")
+		return "–"
+	})
+	add("requests: sent/answered/most people at a rival", names(run, loadNames), func(l Layout, name string) string {
+		if g, ok := l.load(name); ok {
+			return Count(g.Requests) + "/" + Count(g.Answered) + "/" + Count(g.MostMoved)
+		}
+		return "–"
+	})
+	return append(out, gridLine{})
+}
+
+// writeGrid pads every column to its widest cell, as far as the terminal goes.
+// The first column gets what it needs up to its limit, the layouts share the rest.
+func writeGrid(out *strings.Builder, rows []gridLine) {
+	const longestName, happenedWidth, gap = 12, 8, 2
+	var widths []int
+	for _, r := range rows {
+		for i, c := range r.cells {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], ansi.StringWidth(c))
+		}
 	}
+	widths[0] = min(widths[0], longestName)
+	n := len(widths) - 1
+	if head := rows[0].cells; head[n] == "happened" && n > 1 {
+		n--
+	}
+	share := (columns-widths[0]-happenedWidth-gap)/n - gap
+	for i := 1; i <= n; i++ {
+		widths[i] = min(widths[i], max(share, 1))
+	}
+	for _, r := range rows {
+		line := r.note
+		for i, c := range r.cells {
+			c = cut(c, widths[i])
+			line += c + strings.Repeat(" ", widths[i]-ansi.StringWidth(c)+gap)
+		}
+		out.WriteString(cut(strings.TrimRight(line, " "), columns) + "\n")
+	}
+}
+
+// layoutLines are a layout's verdict and what has to be known besides.
+func layoutLines(l Layout) []string {
+	out := verdictLines(l)
+	for _, reason := range l.Reasons {
+		for _, part := range strings.Split(ansi.Wordwrap(oneLine(reason), columns-2, ""), "\n") {
+			out = append(out, "  "+part) // a reason says what to do, it is not cut
+		}
+	}
+	out = append(out, failedLines(l)...)
+	for _, g := range l.Ledgers {
+		if g.Missing+g.Duplicated+g.Unaccounted > 0 {
+			out = append(out, fmt.Sprintf("  %s: %s missing, %s of these elsewhere; %s duplicated, %s unaccounted for",
+				g.Name, Count(g.Missing), Count(g.Elsewhere), Count(g.Duplicated), Count(g.Unaccounted)))
+		}
+	}
+	out = append(out, few("  missing: ", l.Missing)...)
+	out = append(out, few("  not injected: ", l.NotInjected)...)
+	return append(out, few("  left behind: ", l.ResidueDiff)...)
+}
+
+func verdictLines(l Layout) []string {
+	text := ended(l)
+	switch {
+	case l.Predicted.Verdict != "" && l.Predicted.Match:
+		text += ", as predicted"
+	case l.Predicted.Verdict != "":
+		text += ", not as predicted"
+	}
+	text = l.Name + ": " + text + "; hosts " + hostsCell(l).Text
+	if n := len(l.Failed); n > 0 {
+		text += "; failed: " + Count(n)
+	}
+	if l.Predicted.Verdict == "" || l.Predicted.Match {
+		return []string{text}
+	}
+	return []string{text, "  predicted: " + strings.Join(append([]string{string(l.Predicted.Verdict)}, l.Predicted.Failed...), " ")}
+}
+
+// failedLines names what failed, by field.
+func failedLines(l Layout) []string {
+	var fields []string
+	of := map[string][]string{}
+	for _, line := range l.Failed {
+		i := max(strings.LastIndex(line, "."), 0)
+		name, field := line[:i], strings.TrimPrefix(line[i:], ".")
+		if !slices.Contains(fields, field) {
+			fields = append(fields, field)
+		}
+		of[field] = append(of[field], name)
+	}
+	var out []string
+	for _, field := range fields {
+		out = append(out, fmt.Sprintf("  %s: %s", field, strings.Join(of[field], " ")))
+	}
+	return out
+}
+
+// few writes the first items of a list, each on a line, and how many more there are.
+func few(title string, items []string) []string {
+	const most = 3
+	var out []string
+	for i, item := range items {
+		if i == most {
+			return append(out, fmt.Sprintf("%s%s more, see the report", title, Count(len(items)-most)))
+		}
+		out = append(out, title+oneLine(item))
+	}
+	return out
+}
+
+// cut shortens a text to a number of columns.
+func cut(text string, n int) string { return ansi.Truncate(text, n, "…") }
+
+// oneLine makes one line of a text, without control sequences.
+func oneLine(text string) string {
+	return strings.Join(strings.Fields(ansi.Strip(text)), " ")
 }

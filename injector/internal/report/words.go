@@ -36,11 +36,3 @@ func capital(s string) string {
 }
 
 func contains(items []string, item string) bool { return slices.Contains(items, item) }
-
-func nameList(run *Run) string {
-	var out []string
-	for _, l := range run.Layouts {
-		out = append(out, l.Name)
-	}
-	return list(out)
-}

@@ -1,0 +1,4 @@
+package report
+
+// Story is the story, for tests.
+var Story = story
