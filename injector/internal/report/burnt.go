@@ -74,7 +74,10 @@ func sameFor(run *Run, l Layout) string {
 			return ", in " + l.Name + " (not alike in all layouts)"
 		}
 	}
-	return fmt.Sprintf(", alike in all %d layouts", len(run.Layouts))
+	if len(run.Layouts) == 2 {
+		return ", in both layouts"
+	}
+	return fmt.Sprintf(", in all %d layouts", len(run.Layouts))
 }
 
 // kindText is what like kinds of faults did: 10 of 31 hosts lost power: 3 in pangyo

@@ -121,18 +121,22 @@ func storyBuilt(run *Run) string {
 
 // waitedText says for what was waited and how long.
 func (f fared) waitedText() string {
-	power := len(f.waited) - f.people
-	var what string
+	power, what := len(f.waited)-f.people, ""
 	switch {
-	case power == 0:
-		what = Count(f.people) + " waited until people switched it over or on"
 	case f.people == 0:
-		what = Count(power) + " waited until its power was back"
+		what = "waited for power"
+	case power == 0:
+		what = "waited for people"
 	default:
-		what = fmt.Sprintf("%s waited for people and %s for power alone", Count(f.people), Count(power))
+		what = fmt.Sprintf("waited for people and %s for power alone", Count(power))
 	}
-	if f.first == f.last {
-		return fmt.Sprintf("%s, %s for %s of the incident (replayed as it was then)", what, f.first, Long(seconds(f.firstS)))
+	if len(f.waited) == 1 {
+		return fmt.Sprintf("%s %s, %s of the incident (replayed as it was then)", f.first, what, Long(seconds(f.firstS)))
+	}
+	if f.people > 0 {
+		what = Count(f.people) + " " + what
+	} else {
+		what = Count(power) + " " + what
 	}
 	return fmt.Sprintf("%s; %s was back first, after %s, and %s last, after %s of the incident (replayed as it was then)",
 		what, f.first, Long(seconds(f.firstS)), f.last, Long(seconds(f.lastS)))

@@ -5,15 +5,12 @@ import (
 	"strings"
 )
 
-// clockKind says by which clock a row's figures were taken.
+// clockKind says by which clock a row's figures were taken; most have none.
 type clockKind string
 
-const (
-	noClock clockKind = ""
-	// bothClocks: what was waited for is time of the incident, as power and people
-	// took it then; what follows "then" is wall time of software. Never added.
-	bothClocks clockKind = "replayed, then measured"
-)
+// bothClocks: what was waited for is time of the incident, as power and people
+// took it then; what follows "then" is wall time of software. Never added.
+const bothClocks clockKind = "replayed, then measured"
 
 // group is what a row is about.
 type group string

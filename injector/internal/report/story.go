@@ -156,13 +156,24 @@ func hostsText(run *Run) string {
 	if run.HostState == Residue {
 		text = "some hosts were not left as they were found"
 	}
-	if missing := names(run, func(l Layout) []string { return l.Missing }); len(missing) > 0 {
+	if missing := names(run, missingHosts); len(missing) > 0 {
 		text += ", " + plural(len(missing), "host") + " took no part"
 	}
 	if left := names(run, func(l Layout) []string { return l.NotInjected }); len(left) > 0 {
 		text += ", " + plural(len(left), "optional fault") + " could not be injected"
 	}
 	return text
+}
+
+// missingHosts are the names of a layout's missing hosts, without what they were
+// spared.
+func missingHosts(l Layout) []string {
+	var out []string
+	for _, m := range l.Missing {
+		host, _, _ := strings.Cut(m, " (")
+		out = append(out, host)
+	}
+	return out
 }
 
 // happenedText puts what really happened beside it: the service that was back

@@ -85,8 +85,10 @@ func legend(rows []gridLine) []gridLine {
 			parts = append(parts, p[1])
 		}
 	}
-	if len(parts) > 0 {
-		out = append(out, gridLine{note: strings.Join(parts, " · ")})
+	for _, line := range strings.Split(ansi.Wrap(strings.Join(parts, " · "), columns, ""), "\n") {
+		if line != "" {
+			out = append(out, gridLine{note: strings.TrimSuffix(strings.TrimSpace(line), " ·")})
+		}
 	}
 	return out
 }
@@ -182,7 +184,11 @@ func verdictLines(l Layout) []string {
 	case l.Predicted.Verdict != "":
 		text += ", not as predicted"
 	}
-	text = l.Name + ": " + text + "; hosts " + hostsCell(l).Text
+	hosts := "hosts left as found"
+	if l.HostState == Residue {
+		hosts = "hosts: residue"
+	}
+	text = l.Name + ": " + text + "; " + hosts
 	if n := len(l.Failed); n > 0 {
 		text += "; failed: " + Count(n)
 	}
