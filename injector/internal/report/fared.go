@@ -30,9 +30,13 @@ type longest struct {
 	doubt string
 }
 
-func (w *longest) add(name string, o Outage) {
-	if w.name == "" || *o.OwnWallS > w.wallS {
-		*w = longest{name, *o.OwnWallS, o.unsure()}
+// add takes in all outages of a probe that ended, not only its worst: the one
+// with the longest wait need not be the one that took software longest.
+func (w *longest) add(p Probe) {
+	for _, o := range p.Outages {
+		if o.OwnWallS != nil && (w.name == "" || *o.OwnWallS > w.wallS) {
+			*w = longest{p.Name, *o.OwnWallS, o.unsure()}
+		}
 	}
 }
 
@@ -48,21 +52,19 @@ func fare(l Layout) fared {
 			continue
 		}
 		f.measured++
+		f.own.add(p)
 		o, n := p.worst()
 		switch {
 		case n == 0:
 			f.held = append(f.held, p.Name)
-			continue
 		case o.OwnWallS == nil:
 			f.dark = append(f.dark, p.Name)
-			continue
 		case !o.gated():
 			f.alone = append(f.alone, p.Name)
-			f.ownAlone.add(p.Name, o)
+			f.ownAlone.add(p)
 		default:
 			f.wait(p.Name, o)
 		}
-		f.own.add(p.Name, o)
 	}
 	return f
 }

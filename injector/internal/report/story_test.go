@@ -25,8 +25,12 @@ func TestStoryFollowsTheData(t *testing.T) {
 			r.Layouts = r.Layouts[:1]
 			one(r).Probes[0].Outages[0].OwnWallS, one(r).Probes[0].Outages[0].ToWallS = nil, nil
 		}, "1 (text) stayed dark to the end", "text was back"},
-		"no outage":        {func(r *report.Run) { none(one(r)) }, "In as-it-was no service went dark", "waited for people"},
-		"only own":         {func(r *report.Run) { r.Layouts = r.Layouts[2:] }, "In stretched 7 of 11 services went dark: 7 (text, ", "then software"},
+		"no outage": {func(r *report.Run) { none(one(r)) }, "In as-it-was no service went dark", "waited for people"},
+		"only own":  {func(r *report.Run) { r.Layouts = r.Layouts[2:] }, "In stretched 7 of 11 services went dark: 7 (text, ", "then software"},
+		"a second outage": {func(r *report.Run) {
+			own := 12.5
+			one(r).Probes[0].Outages = append(one(r).Probes[0].Outages, report.Outage{Gate: "none", OwnWallS: &own})
+		}, "software by itself took at most 12.5 s of wall time, as measured on text", "took at most 680 ms"},
 		"one layout":       {func(r *report.Run) { r.Layouts = r.Layouts[:1] }, "No other layout was run beside it", "stretched"},
 		"other faults":     {func(r *report.Run) { one(r).Faults = one(r).Faults[:3] }, "3 of 31 hosts lost power in pangyo at 15:22 on 15 Oct 2022 (T+3m), in as-it-was (not alike in all layouts)", ""},
 		"a plugin's fault": {func(r *report.Run) { one(r).Faults[0].Kind = "mtu" }, "had the fault mtu", ""},

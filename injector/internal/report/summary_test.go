@@ -124,6 +124,9 @@ func TestSummaryFitsATerminal(t *testing.T) {
 					t.Errorf("%d columns: %s", n, line)
 				}
 			}
+			if name == "long names" && !strings.Contains(text, "a-probe-of-…  3d13h38 +0.5s") {
+				t.Errorf("long names take the room of the figures:\n%s", text)
+			}
 			if name == "the fire" && strings.Contains(text, "…") {
 				t.Errorf("something is cut:\n%s", text)
 			}
