@@ -80,6 +80,9 @@ func (a axis) lanes(l Layout) []lane {
 }
 
 func (a axis) mark(at float64, class, label, title string) bar {
+	if a.at(at) > 92 { // it would be cut off
+		class += " end"
+	}
 	return bar{From: a.at(at), Height: 100, Class: class, Label: label, Title: title}
 }
 
