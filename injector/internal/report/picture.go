@@ -49,7 +49,7 @@ func pictureOf(run *Run) picture {
 		for _, l := range run.Layouts {
 			row.Cells = append(row.Cells, s.cell(l, name))
 		}
-		if c, ok := compared(run, name); ok {
+		if c, ok := happened(run, name); ok {
 			if c.Name != "" && c.Name != name {
 				row.Name, row.Detail = c.Name, name
 			}
@@ -80,16 +80,6 @@ func sum(rows []pictureRow, i int) []string {
 		}
 	}
 	return parts
-}
-
-// compared is the incident's own figure for a probe.
-func compared(run *Run, probe string) (Compare, bool) {
-	for _, l := range run.Layouts {
-		if i := slices.IndexFunc(l.Compare, func(c Compare) bool { return c.Probe == probe }); i >= 0 {
-			return l.Compare[i], true
-		}
-	}
-	return Compare{}, false
 }
 
 // scale is incident time from nothing to its longest, as a square root: minutes
