@@ -67,10 +67,10 @@ func (a axis) lanes(l Layout) []lane {
 		steps = append(steps, a.mark(s.WallS, "step", letter(i), s.Name+" at "+Instant(seconds(s.IncidentS))))
 	}
 	if len(stages) > 0 {
-		out = append(out, spread(lane{Name: "stages", Class: "marks", Bars: stages}, 3.2))
+		out = append(out, spread(lane{Name: "stages", Class: "marks", Bars: stages}, 2.6))
 	}
 	if len(steps) > 0 {
-		out = append(out, spread(lane{Name: "people's steps", Detail: "replayed", Class: "marks", Bars: steps}, 3.2))
+		out = append(out, spread(lane{Name: "people's steps", Detail: "replayed", Class: "marks", Bars: steps}, 2.6))
 	}
 	out = append(out, a.faultLanes(l)...)
 	for _, p := range l.Probes {
@@ -80,6 +80,9 @@ func (a axis) lanes(l Layout) []lane {
 }
 
 func (a axis) mark(at float64, class, label, title string) bar {
+	if a.at(at) > 92 { // it would be cut off
+		class += " end"
+	}
 	return bar{From: a.at(at), Height: 100, Class: class, Label: label, Title: title}
 }
 

@@ -10,7 +10,8 @@ import (
 // incident time on one scale, and beside them what really happened.
 type picture struct {
 	Ticks    []tick
-	Happened bool // there is a column of what really happened
+	Sums     [][]string // how the services of each layout fared, counted
+	Happened bool       // there is a column of what really happened
 	Rows     []pictureRow
 	Facts    []pictureRow // data and people: text alone
 }
@@ -48,7 +49,7 @@ func pictureOf(run *Run) picture {
 		for _, l := range run.Layouts {
 			row.Cells = append(row.Cells, s.cell(l, name))
 		}
-		if c, ok := compared(run, name); ok {
+		if c, ok := happened(run, name); ok {
 			if c.Name != "" && c.Name != name {
 				row.Name, row.Detail = c.Name, name
 			}
@@ -57,18 +58,28 @@ func pictureOf(run *Run) picture {
 		}
 		p.Rows = append(p.Rows, row)
 	}
+	for i := range run.Layouts {
+		p.Sums = append(p.Sums, sum(p.Rows, i))
+	}
 	p.Facts = append(ledgerFacts(run), loadFacts(run)...)
 	return p
 }
 
-// compared is the incident's own figure for a probe.
-func compared(run *Run, probe string) (Compare, bool) {
-	for _, l := range run.Layouts {
-		if i := slices.IndexFunc(l.Compare, func(c Compare) bool { return c.Probe == probe }); i >= 0 {
-			return l.Compare[i], true
+// sum counts how the services of layout i fared.
+func sum(rows []pictureRow, i int) []string {
+	n := map[string]int{}
+	for _, r := range rows {
+		n[r.Cells[i].Kind]++
+	}
+	var parts []string
+	for _, k := range []struct{ kind, text string }{
+		{"lost", "dark to the end"}, {"waited", "waited for power or people"}, {"alone", "back alone"}, {"held", "held"}, {"none", "not measured"},
+	} {
+		if n[k.kind] > 0 {
+			parts = append(parts, Count(n[k.kind])+" "+k.text)
 		}
 	}
-	return Compare{}, false
+	return parts
 }
 
 // scale is incident time from nothing to its longest, as a square root: minutes
@@ -154,70 +165,4 @@ func failedNote(l Layout, probe string) string {
 		}
 	}
 	return ""
-}
-
-func ledgerFacts(run *Run) []pictureRow {
-	var out []pictureRow
-	for _, name := range names(run, ledgerNames) {
-		row := pictureRow{Name: name, Detail: "numbered writes"}
-		for _, l := range run.Layouts {
-			row.Cells = append(row.Cells, ledgerFact(l, name))
-		}
-		out = append(out, row)
-	}
-	return out
-}
-
-func ledgerFact(l Layout, name string) pictureCell {
-	i := slices.IndexFunc(l.Ledgers, func(g Ledger) bool { return g.Name == name })
-	if i < 0 {
-		return pictureCell{Kind: "none", Text: "not audited"}
-	}
-	g := l.Ledgers[i]
-	c := pictureCell{Kind: "held", Text: "none lost", Then: "of " + Count(g.Acknowledged) + " acknowledged"}
-	if g.Unaccounted > 0 {
-		c.Kind, c.Text = "lost", Count(g.Unaccounted)+" not accounted for"
-	}
-	if g.Lost > 0 {
-		c.Kind, c.Text = "lost", Count(g.Lost)+" lost for good"
-	}
-	if g.Elsewhere > 0 {
-		c.Note = Count(g.Elsewhere) + " more only on another site's disk"
-	}
-	return c
-}
-
-func loadFacts(run *Run) []pictureRow {
-	var out []pictureRow
-	loads := func(l Layout) []string {
-		var found []string
-		for _, d := range l.Loads {
-			found = append(found, d.Name)
-		}
-		return found
-	}
-	for _, name := range names(run, loads) {
-		row := pictureRow{Name: name, Detail: "load, not judged"}
-		for _, l := range run.Layouts {
-			c := pictureCell{Kind: "none", Text: "not offered"}
-			if i := slices.IndexFunc(l.Loads, func(d Load) bool { return d.Name == name }); i >= 0 {
-				c = loadFact(l.Loads[i])
-			}
-			row.Cells = append(row.Cells, c)
-		}
-		out = append(out, row)
-	}
-	return out
-}
-
-func loadFact(d Load) pictureCell {
-	c := pictureCell{Kind: "fact", Text: "nothing asked"}
-	if d.Requests > 0 {
-		c.Text = Percent(float64(d.Answered)/float64(d.Requests)) + " answered"
-		c.Then = "of " + Count(d.Requests) + " requests"
-	}
-	if d.MostMoved > 0 {
-		c.Note = fmt.Sprintf("%s of %s people at the rival at once", Count(d.MostMoved), Count(d.Users))
-	}
-	return c
 }

@@ -22,6 +22,7 @@ func words(src, from, to string) string {
 func TestPictureReadsWithoutColour(t *testing.T) {
 	got := words(page(t, wide(t)), `<table class="picture">`, "</table>")
 	for _, want := range []string{
+		"in all as-it-was 10 waited for power or people 1 held tools-everywhere 1 dark to the end 1 waited for power or people 7 back alone 2 held",
 		"text messages text as-it-was 10 h 8 min own 550 ms (measured) limit: at most 20 min tools-everywhere waited for nothing own 7.3 s (measured) stretched waited for nothing own 7.3 s (measured) really happened 10 h 4 min",
 		"dark to the end from T+93m4s", "the bank's core bank as-it-was held 100% answered",
 		"What was lost talk numbered writes as-it-was none lost of 1,277 acknowledged tools-everywhere 12 lost for good of 1,677 acknowledged 19 more only on another site's disk",
@@ -36,7 +37,7 @@ func TestPictureReadsWithoutColour(t *testing.T) {
 // A longer wait has a longer bar, and what software took has none.
 func TestPictureBars(t *testing.T) {
 	src := page(t, wide(t))
-	_, rest, _ := strings.Cut(src, `<tbody class="rows">`)
+	_, rest, _ := strings.Cut(src, `<tr class="sum">`)
 	rows := strings.Split(rest, "<tr>")
 	bar := regexp.MustCompile(`<i class="(waited|lost|real)" style="width:([0-9.]+)%"`)
 	text, channel := bar.FindAllStringSubmatch(rows[1], -1), bar.FindAllStringSubmatch(rows[8], -1)
