@@ -42,7 +42,9 @@ func Layout(in Input) report.Layout {
 		l.out.Probes = append(l.out.Probes, l.probe(h.Probe))
 	}
 	for _, a := range in.Audits {
-		l.out.Ledgers = append(l.out.Ledgers, reportLedger(a))
+		ledger := reportLedger(a)
+		ledger.Curve = l.ledgerCurve(a.Name)
+		l.out.Ledgers = append(l.out.Ledgers, ledger)
 	}
 	l.loads()
 	l.steady()

@@ -3,6 +3,7 @@ package judge
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/firedrill-io/firedrill/experiments"
 	"github.com/firedrill-io/firedrill/injector/internal/ledger"
@@ -64,4 +65,25 @@ func reportLedger(a ledger.Audit) report.Ledger {
 		Refused: a.Refused, RefusedKept: a.RefusedKept, Unexpected: a.Unexpected,
 		Unreadable: a.Unreadable, Sites: a.Sites,
 	}
+}
+
+// ledgerCurve counts a ledger's writes by the second they were begun in, from T0
+// to the last one; a second without any is there with none.
+func (l *layout) ledgerCurve(name string) []report.LedgerPoint {
+	var out []report.LedgerPoint
+	for _, w := range l.in.Writes[name] {
+		at := l.wall(w.Start)
+		if at < 0 {
+			continue // before the incident
+		}
+		for second := int(at / time.Second); len(out) <= second; {
+			out = append(out, report.LedgerPoint{WallS: float64(len(out))})
+		}
+		p := &out[int(at/time.Second)]
+		p.Sent++
+		if w.State == ledger.Acknowledged {
+			p.Acknowledged++
+		}
+	}
+	return out
 }

@@ -29,6 +29,7 @@ type Input struct {
 	Samples []probe.Sample
 	Late    []probe.Window
 	Audits  []ledger.Audit
+	Writes  map[string][]ledger.Write // by ledger, for its curve
 	Loads   map[string][]crowd.Second // by name, in order of time
 	Gates   []Gate
 	After   map[string]Steadiness // the hypothesis after the last revert, by probe

@@ -40,8 +40,8 @@ func TestPageInChromium(t *testing.T) {
 	}{"desktop": {light, 1200}, "phone": {dark, 360}} {
 		t.Run(name, func(t *testing.T) {
 			got := drive(t, page(t, wide(t)), c.scheme, c.width)
-			if len(got.Canvases) != 6 || slices.Min(got.Canvases) < 1000 {
-				t.Errorf("pixels drawn: %v, want 6 curves", got.Canvases)
+			if len(got.Canvases) != 9 || slices.Min(got.Canvases) < 1000 {
+				t.Errorf("pixels drawn: %v, want 9 curves", got.Canvases)
 			}
 			if !slices.Equal(got.Map, []int{3, 10, 0}) || !strings.Contains(got.Readout, "wall 100.0 s · incident ~T+6720m (20 Oct 07:19)") {
 				t.Errorf("the slider moved the map to %v, and the read-out says %q", got.Map, got.Readout)

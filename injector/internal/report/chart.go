@@ -20,6 +20,14 @@ type chart struct {
 	Hosts  []chartHost `json:"hosts"`
 	Loads  []chartLoad `json:"loads"`
 	Pace   []Stretch   `json:"pace"`
+	// Ledgers share one curve: writes acknowledged in each second from T0.
+	Ledgers []chartLedger `json:"ledgers"`
+}
+
+type chartLedger struct {
+	Name         string `json:"name"`
+	Sent         []int  `json:"sent"`
+	Acknowledged []int  `json:"acknowledged"`
 }
 
 type chartDark struct {
@@ -57,7 +65,7 @@ type chartLoad struct {
 
 // chartOf brings a layout onto the run's time axis.
 func chartOf(l Layout, a axis, start time.Time) chart {
-	c := chart{Name: l.Name, Axis: [2]float64{a.From, a.To}, Probes: []chartDark{}, Stages: []chartMark{}, Steps: []chartMark{}, Hosts: []chartHost{}, Loads: []chartLoad{}, Pace: l.Pace}
+	c := chart{Name: l.Name, Axis: [2]float64{a.From, a.To}, Probes: []chartDark{}, Stages: []chartMark{}, Steps: []chartMark{}, Hosts: []chartHost{}, Loads: []chartLoad{}, Ledgers: []chartLedger{}, Pace: l.Pace}
 	if !start.IsZero() {
 		_, offset := start.Zone()
 		c.Start = start.Unix() + int64(offset)
@@ -85,6 +93,9 @@ func chartOf(l Layout, a axis, start time.Time) chart {
 	}
 	for _, d := range l.Loads {
 		c.Loads = append(c.Loads, chartLoadOf(d))
+	}
+	for _, w := range l.Ledgers {
+		c.Ledgers = append(c.Ledgers, chartLedgerOf(w))
 	}
 	return c
 }
@@ -129,6 +140,14 @@ func chartHostOf(l Layout, h Host) chartHost {
 		}
 	}
 	return out
+}
+
+func chartLedgerOf(l Ledger) chartLedger {
+	c := chartLedger{Name: l.Name, Sent: []int{}, Acknowledged: []int{}}
+	for _, p := range l.Curve {
+		c.Sent, c.Acknowledged = append(c.Sent, p.Sent), append(c.Acknowledged, p.Acknowledged)
+	}
+	return c
 }
 
 func chartLoadOf(d Load) chartLoad {

@@ -227,6 +227,14 @@ type Ledger struct {
 	Unexpected   int            `json:"unexpected"`           // stored, but never sent
 	Unreadable   []string       `json:"unreadable,omitempty"` // sites that could not be read back
 	Sites        map[string]int `json:"sites,omitempty"`      // distinct numbers on each site's disk
+	Curve        []LedgerPoint  `json:"curve,omitempty"`
+}
+
+// LedgerPoint is one second of a ledger.
+type LedgerPoint struct {
+	WallS        float64 `json:"t"`
+	Sent         int     `json:"s"` // writes begun in this second
+	Acknowledged int     `json:"a"` // of these
 }
 
 // Load is traffic that is offered and not judged: how many users asked, how many

@@ -95,6 +95,13 @@ func wideLayout(i int, name string) report.Layout {
 	}
 	for n, name := range []string{"talk", "transfers", "letters"} {
 		g := report.Ledger{Name: name, Sent: 2399, Acknowledged: 1277 + 400*i - 200*n, Unknown: 273, Sites: map[string]int{"anyang": 1277, "pangyo": 1277}}
+		for second := range 102 {
+			p := report.LedgerPoint{WallS: float64(second), Sent: 20, Acknowledged: 20}
+			if second > 2+28*i && second < 52 {
+				p.Acknowledged = 0
+			}
+			g.Curve = append(g.Curve, p)
+		}
 		if i == 1 && n == 0 {
 			g.Missing, g.Elsewhere, g.Lost = 31, 19, 12
 		}

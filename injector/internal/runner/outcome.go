@@ -20,7 +20,7 @@ func (r *layoutRun) result() report.Layout {
 		Findings: findings(r.dir), Doubts: r.doubts, Outcome: r.outcome, Reason: r.reason,
 	}
 	if r.collector != nil && r.t0Boot != 0 {
-		in.Samples, in.Late, in.Loads = r.collector.Samples(), r.collector.Late(), r.seconds()
+		in.Samples, in.Late, in.Loads, in.Writes = r.collector.Samples(), r.collector.Late(), r.seconds(), r.writes()
 	}
 	for _, i := range in.Plan.Injections {
 		in.Reverted = max(in.Reverted, i.End)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/firedrill-io/firedrill/injector/internal/crowd"
+	"github.com/firedrill-io/firedrill/injector/internal/ledger"
 	"github.com/firedrill-io/firedrill/injector/internal/plan"
 	"github.com/firedrill-io/firedrill/internal/evidence"
 )
@@ -71,6 +72,15 @@ func (r *layoutRun) seconds() map[string][]crowd.Second {
 	out := map[string][]crowd.Second{}
 	for _, l := range r.plan.Loads {
 		out[l.Name] = r.collector.Seconds(l.Name)
+	}
+	return out
+}
+
+// writes are all of the ledgers so far.
+func (r *layoutRun) writes() map[string][]ledger.Write {
+	out := map[string][]ledger.Write{}
+	for _, l := range r.exp.Ledger {
+		out[l.Name] = r.collector.Writes(l.Name)
 	}
 	return out
 }

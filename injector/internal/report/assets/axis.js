@@ -58,6 +58,11 @@ function facts(chart, t) {
   if (step) { out.push(["last step", step.label + " " + step.name]); }
   out.push(["dark services", some(dark, chart.probes.length)]);
   out.push(["hosts without power", some(off, chart.hosts.length)]);
+  for (const d of chart.ledgers) {
+    const i = Math.floor(t);
+    if (i < 0 || i >= d.sent.length) { continue; }
+    out.push(["ledger " + d.name, d.sent[i] + " writes/s, " + d.acknowledged[i] + " acknowledged"]);
+  }
   for (const d of chart.loads) {
     const i = d.x.findIndex((x, n) => x <= t && (n + 1 === d.x.length || t < d.x[n + 1]));
     if (i < 0) { continue; }
@@ -99,6 +104,18 @@ function plots(chart, place, view, left, right) {
     draw([["requests answered, mean of all probes", "one"]], 120, {y: {range: [0, 104]}},
       [{size: left, splits: [0, 50, 100], values: (u, vs) => vs.map((v) => v + " %")}],
       [line("answered", "one", {paths: uPlot.paths.stepped({align: 1}), fill: color("wash")})], [chart.x, chart.mean], []);
+  }
+  const books = chart.ledgers.filter((d) => d.sent.length);
+  if (books.length) {
+    // Three strokes and two dashes tell more ledgers apart than anybody wants.
+    const looks = [["one", {}], ["two", {dash: [6, 3]}], ["three", {dash: [2, 3]}]];
+    const longest = Math.max(...books.map((d) => d.sent.length));
+    const seconds = Array.from({length: longest}, (_, i) => i);
+    const filled = (d) => seconds.map((i) => i < d.acknowledged.length ? d.acknowledged[i] : null);
+    draw(books.map((d, i) => [(i ? "" : "writes acknowledged a second: ") + d.name, looks[i % 3][0]]), 120,
+      {y: {range: (u, lo, hi) => [0, Math.max(1, hi) * 1.08]}}, [{size: left}],
+      books.map((d, i) => line(d.name, looks[i % 3][0], Object.assign({paths: uPlot.paths.stepped({align: 1})}, looks[i % 3][1]))),
+      [seconds].concat(books.map(filled)), []);
   }
   chart.loads.filter((d) => d.x.length).forEach((d) => {
     const title = [[d.name + ": requests a second", "two"], ["answered", "one"]];
