@@ -174,14 +174,17 @@ func (f fared) otherText() string {
 	case len(f.held) > 0:
 		by += " (no outage of a second or more)"
 	}
-	parts := []string{by}
+	var rest []string
 	if len(f.waited) > 0 {
-		parts = append(parts, fmt.Sprintf("%s still waited, up to %s of the incident (replayed)", list(f.waited), Long(seconds(f.longestS))))
+		rest = append(rest, fmt.Sprintf("%s still waited, up to %s of the incident (replayed)", list(f.waited), Long(seconds(f.longestS))))
 	}
 	if len(f.dark) > 0 {
-		parts = append(parts, naming(f.dark)+" stayed dark to the end")
+		rest = append(rest, naming(f.dark)+" stayed dark to the end")
 	}
-	return strings.Join(parts, ", while ")
+	if len(rest) > 0 {
+		by += ", while " + strings.Join(rest, " and ")
+	}
+	return by
 }
 
 // naming counts services and names them: 2 (mail and media).

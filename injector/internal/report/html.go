@@ -18,7 +18,7 @@ var assets embed.FS
 // page is what the templates see.
 type page struct {
 	*Run
-	Story    []string
+	Story    []told
 	Notes    []note
 	Picture  picture
 	Score    []scoreRow

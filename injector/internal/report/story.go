@@ -5,16 +5,26 @@ import (
 	"strings"
 )
 
+// told is one sentence of the story under the question that it answers.
+type told struct{ Head, Text string }
+
+// heads are the questions that the five sentences answer, in their order.
+var heads = [...]string{"What was hit", "What went dark", "What helped", "What was lost", "How it ended"}
+
 // story tells the run in five sentences, from its data alone: what burnt, how the
 // company as built fared, how the other layouts did, what was lost, and what the
 // verdict is. What is replayed and what is measured are named as such and never
-// added. A run that was refused has two sentences.
-func story(run *Run) []string {
+// added. A run that was refused has two sentences, under no heads.
+func story(run *Run) []told {
 	// With several layouts a refused run may have got through some of them.
 	if len(run.Layouts) == 0 || run.Outcome == RefusedRun && len(run.Layouts) == 1 {
-		return []string{fmt.Sprintf("The run was %s: %s", run.Outcome, sentence(run.Reason)), "No fault was applied and no host was changed."}
+		return []told{{Text: fmt.Sprintf("The run was %s: %s", run.Outcome, sentence(run.Reason))}, {Text: "No fault was applied and no host was changed."}}
 	}
-	return []string{storyBurnt(run), storyBuilt(run), storyOthers(run), storyLost(run), storyEnd(run)}
+	var out []told
+	for i, tell := range [len(heads)]func(*Run) string{storyBurnt, storyBuilt, storyOthers, storyLost, storyEnd} {
+		out = append(out, told{heads[i], tell(run)})
+	}
+	return out
 }
 
 func sentence(s string) string {

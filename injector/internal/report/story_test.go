@@ -62,6 +62,13 @@ func TestStoryFollowsTheData(t *testing.T) {
 		"nothing ran": {func(r *report.Run) {
 			r.Layouts[1] = report.Layout{Name: "tools-everywhere", Outcome: report.RefusedRun}
 		}, "In tools-everywhere no service was measured", ""},
+		"waited and dark": {func(r *report.Run) {
+			for i := range r.Layouts[1].Probes {
+				if p := &r.Layouts[1].Probes[i]; p.Name == "mail" {
+					p.Outages[0].OwnWallS = nil
+				}
+			}
+		}, "(replayed) and 1 (mail) stayed dark to the end", ", while 1 (mail)"},
 		"refused":         {func(r *report.Run) { r.Layouts, r.Outcome, r.Reason = nil, report.RefusedRun, "no root" }, "The run was refused: no root.", "stages"},
 		"refused layout":  {func(r *report.Run) { r.Layouts, r.Outcome, r.Reason = r.Layouts[:1], report.RefusedRun, "no root" }, "The run was refused: no root.", "lost power"},
 		"refused, others": {func(r *report.Run) { r.Outcome, r.Reason = report.RefusedRun, "no root" }, "10 of 31 hosts", "The run was refused"},
@@ -171,6 +178,23 @@ func drawLayout(t *rapid.T, l *report.Layout, outcome report.Outcome) {
 	l.Hosts = l.Hosts[:rapid.IntRange(0, len(l.Hosts)).Draw(t, "hosts")]
 	l.Pace = l.Pace[:rapid.IntRange(0, len(l.Pace)).Draw(t, "pace")]
 	l.Reasons = []string{"agent p1 does not answer"}[:rapid.IntRange(0, 1).Draw(t, "reasons")]
+}
+
+// Each sentence stands under the question that it answers; a refusal needs none.
+func TestStoryHasHeads(t *testing.T) {
+	html := page(t, threeLayouts())
+	at := 0
+	for _, head := range []string{"What was hit", "What went dark", "What helped", "What was lost", "How it ended"} {
+		i := strings.Index(html[at:], `<b class="head">`+head+`:</b>`)
+		if i < 0 {
+			t.Fatalf("no %q, or out of order", head)
+		}
+		at += i
+	}
+	refused := page(t, &report.Run{Outcome: report.RefusedRun, Reason: "no root"})
+	if strings.Contains(refused, `class="head"`) {
+		t.Error("a refusal has heads")
+	}
 }
 
 // No fact of a real incident stands in the code: with other data there is none.
