@@ -22,16 +22,24 @@ func lossOf(t *testing.T, l *lab.Lab, host string, end func(power.Status) (boot 
 	t.Helper()
 	before := statusOf(t, l, host)
 	_, out := start(t, l, host, "write")
-	acks := make(chan int)
+	acks, begun := make(chan int), make(chan bool, 1)
 	go func() {
 		last := 0
 		for lines := bufio.NewScanner(out); lines.Scan(); {
 			if n, err := strconv.Atoi(lines.Text()); err == nil {
 				last = n
 			}
+			select {
+			case begun <- true:
+			default:
+			}
 		}
 		acks <- last // the writer is gone
 	}()
+	select { // on a busy machine it may take a while to start
+	case <-begun:
+	case <-time.After(10 * time.Second):
+	}
 	time.Sleep(100 * time.Millisecond)
 	boot := end(before)
 	n := tally{acknowledged: <-acks}
