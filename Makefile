@@ -9,7 +9,7 @@ SUPERAPP   := experiments/datacenter-fire/superapp
 FIRE       := experiments/datacenter-fire
 export CGO_ENABLED ?= 0
 
-.PHONY: help setup build demo test race lint bench crash-matrix soak generate clean
+.PHONY: help setup build demo test race lint bench crash-matrix soak repeat generate clean
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -64,6 +64,18 @@ soak: setup build ## ROUNDS=n whole runs, each looked over for what it left; wri
 	@go build -o bin/ ./internal/resultpage
 	@set -o pipefail; go test -json -tags soak -timeout 0 -run '^TestSoak$$' ./internal/e2e -rounds $(ROUNDS) \
 	| bin/resultpage -commit $(VERSION) -o docs/results/soak.md soak
+
+RUNS ?= 10
+repeat: setup build ## RUNS=n fires in a row, the store's leader in and outside Pangyo in turn; writes docs/results/ten-runs.md
+	@go build -o bin/ ./internal/resultpage
+	@rm -rf bin/repeat
+	@for n in $$(seq $(RUNS)); do \
+	  leader=p4; [ $$((n % 2)) = 1 ] || leader=a1; \
+	  echo "run $$n of $(RUNS), leader $$leader"; \
+	  bin/injector run $(FIRE) --lab --as-predicted --plain --var leader=$$leader --out bin/repeat; \
+	  code=$$?; [ $$code -le 1 ] || exit $$code; \
+	done
+	@bin/resultpage -o docs/results/ten-runs.md repeat bin/repeat
 
 KINDS       = $(filter-out fault faulttest internal,$(notdir $(patsubst %/,%,$(wildcard plugins/*/))))
 generate: build ## everything that is generated and committed

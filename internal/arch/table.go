@@ -57,7 +57,7 @@ var Rules = []Rule{
 	{"internal/pluginhost", []string{"internal/cgroup", "internal/proc", "plugins/fault"}, "starts plugin processes through go-plugin"},
 	{"internal/power", nil, "plugins import it"},
 	{"internal/proc", nil, "the only starter of processes"},
-	{"internal/resultpage", nil, "turns the output of go test into pages"},
+	{"internal/resultpage", nil, "turns the output of go test and the reports of runs into pages"},
 
 	{"plugins", []string{"plugins/fault"}, "embeds the descriptions and nothing else"},
 	{"plugins/fault", []string{"plugins/internal/faultpb"}, "the contract; protobuf stops here"},

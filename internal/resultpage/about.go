@@ -22,12 +22,16 @@ func machine(commit string) about {
 }
 
 func (a about) String() string {
+	return fmt.Sprintf("* Commit: %s\n* Machine: %s\n* Load average over a minute: %s before, %s after\n",
+		a.Commit, a.machine(), a.LoadBefore, a.LoadAfter)
+}
+
+func (a about) machine() string {
 	cpu := ""
 	if a.CPU != "" {
 		cpu = a.CPU + ", "
 	}
-	return fmt.Sprintf("* Commit: %s\n* Machine: %d cores, %s%s\n* Load average over a minute: %s before, %s after\n",
-		a.Commit, a.Cores, cpu, a.Kernel, a.LoadBefore, a.LoadAfter)
+	return fmt.Sprintf("%d cores, %s%s", a.Cores, cpu, a.Kernel)
 }
 
 func kernel() string {

@@ -1,13 +1,16 @@
-// Command resultpage reads the output of `go test` on standard input, shows it,
-// and writes a page of results that people read and that is committed: what was
-// measured or tried, on which machine, with which result.
+// Command resultpage writes a page of results that people read and that is
+// committed: what was measured or tried, on which machine, with which result. It
+// reads the output of `go test` on standard input and shows it, or the report.json
+// of whole runs, given as files or folders.
 //
 //	bench         go test -bench        figures beside what one would do by hand, with aims
 //	crash-matrix  go test -json         who dies at which step, and whether the host was left as found
 //	soak          go test -json         round after round of whole runs
+//	repeat        report.json ...       the same experiment again and again: whether all ended alike, and by how much each figure differs
 //
 // A bad figure fails nothing: it is for the reader to judge, beside the load of
-// the machine. A test that fails makes the exit code 1.
+// the machine. A test that fails, or a run that ends in another way than the
+// others, makes the exit code 1.
 package main
 
 import (
@@ -15,25 +18,29 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 )
 
 func main() {
 	commit := flag.String("commit", "unknown", "what was tested")
 	path := flag.String("o", "", "file to write")
 	flag.Parse()
-	if err := run(os.Stdin, os.Stdout, flag.Arg(0), *path, *commit); err != nil {
+	if err := run(os.Stdin, os.Stdout, flag.Args(), *path, *commit); err != nil {
 		fmt.Fprintln(os.Stderr, "resultpage:", err)
 		os.Exit(1)
 	}
 }
 
-func run(in io.Reader, out io.Writer, page, path, commit string) error {
+func run(in io.Reader, out io.Writer, args []string, path, commit string) error {
 	a := machine(commit)
 	var text string
 	var err error
-	if page == "bench" {
+	switch page := slices.Concat(args, []string{""})[0]; page {
+	case "bench":
 		text, err = bench(io.TeeReader(in, out), &a)
-	} else {
+	case "repeat":
+		text, err = repeat(args[1:], a)
+	default:
 		text, err = tests(in, out, page, &a)
 	}
 	if text == "" {
