@@ -35,12 +35,21 @@ func start(t *testing.T) *drill {
 // startIn is start for the experiment that fill puts into a folder.
 func startIn(t *testing.T, fill func(dir string) error) *drill {
 	t.Helper()
+	d := launch(t, fill)
+	d.waitFor("in force on n1, seen to act")
+	d.lab = d.labMark()
+	return d
+}
+
+// launch begins a run of the experiment that fill puts into a folder.
+func launch(t *testing.T, fill func(dir string) error, args ...string) *drill {
+	t.Helper()
 	need.Check(t, need.Root)
 	d := &drill{t: t, dir: t.TempDir(), lines: make(chan string, 1000)}
 	if err := fill(d.dir); err != nil {
 		t.Fatal(err)
 	}
-	d.cmd = exec.Command(filepath.Join(bin, "injector"), "run", ".", "--lab")
+	d.cmd = exec.Command(filepath.Join(bin, "injector"), append([]string{"run", ".", "--lab"}, args...)...)
 	d.cmd.Dir = d.dir
 	d.cmd.Stderr = os.Stderr
 	out, err := d.cmd.StdoutPipe()
@@ -57,8 +66,6 @@ func startIn(t *testing.T, fill func(dir string) error) *drill {
 		}
 	}()
 	t.Cleanup(func() { _ = d.cmd.Process.Kill() })
-	d.waitFor("in force on n1, seen to act")
-	d.lab = d.labMark()
 	return d
 }
 
@@ -107,13 +114,29 @@ func (d *drill) clean() {
 	}
 }
 
-// report reads what the run reported.
-func (d *drill) report() (r struct {
+// result is what tests read of report.json.
+type result struct {
 	Verdict   string `json:"verdict"`
 	Outcome   string `json:"outcome"`
 	HostState string `json:"host_state"`
 	Reason    string `json:"reason"`
-}) {
+	Layouts   []struct {
+		Verdict string       `json:"verdict"`
+		Reasons []string     `json:"reasons"`
+		Failed  []string     `json:"failed"`
+		Late    [][2]float64 `json:"late"` // from, to, in seconds of wall time
+		Probes  []struct {
+			Name    string `json:"name"`
+			Outages []struct {
+				From float64  `json:"from_wall_s"`
+				To   *float64 `json:"to_wall_s"`
+			} `json:"outages"`
+		} `json:"probes"`
+	} `json:"layouts"`
+}
+
+// report reads what the run reported.
+func (d *drill) report() (r result) {
 	d.t.Helper()
 	files, err := filepath.Glob(filepath.Join(d.dir, "runs/*/report.json"))
 	if err != nil || len(files) != 1 {

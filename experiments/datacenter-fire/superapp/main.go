@@ -4,7 +4,8 @@
 // store that is active; vaults keep pictures, mailboxes and subscribers; a bank
 // and public services of others log in through it. The controllers decide where
 // the company is active, and promote, move, check, correct and rejoin are what
-// people do by hand. hello is the smallest service an experiment can be tried on.
+// people do by hand. hello is the smallest service an experiment can be tried on,
+// burn one that runs wild.
 //
 // What must outlive a process is kept in NATS, in etcd or in SQLite and plain
 // files under --data, never in memory alone; the login cache alone may forget.
@@ -38,7 +39,7 @@ func run(ctx context.Context, args []string, stderr io.Writer) int {
 	roles := map[string]role{
 		"gateway": gateway, "login": login, "cache": cache, "taxi": taxi, "pay": pay,
 		"media": media, "mx": mx, "mail": mail, "channel": channel, "vault": vault,
-		"bank": bank, "identity": identity, "hello": hello,
+		"bank": bank, "identity": identity, "hello": hello, "burn": burn,
 		"controller": controller, "setup": setup, "check": check,
 		"promote": promote, "move": move, "correct": correct, "rejoin": rejoin,
 	}

@@ -135,7 +135,7 @@ func (l *layout) doubts() {
 	if cut {
 		return // steps and faults that never got their turn say nothing more
 	}
-	if len(l.in.Experiment.Hypothesis) > 0 && l.in.Outcome == report.Completed && l.end < l.reverted {
+	if len(l.in.Experiment.Hypothesis) > 0 && l.in.Outcome == report.Completed && l.end+l.longestEvery() < l.reverted {
 		l.doubt("the clients fell silent %.1f s after T+0, before the last revert at %.1f s", l.end.Seconds(), l.reverted.Seconds())
 	}
 	if late, of := l.lateTime(), l.reverted-l.first; of > 0 && late.Seconds() > tooLate*of.Seconds() {
@@ -161,6 +161,15 @@ func (l *layout) doubts() {
 			l.doubt("%s: %s", e.Name, e.Doubt)
 		}
 	}
+}
+
+// longestEvery is how long the clients may say nothing without having fallen
+// silent: in a run without faults the last sample is due just before its end.
+func (l *layout) longestEvery() (d time.Duration) {
+	for _, h := range l.in.Experiment.Hypothesis {
+		d = max(d, time.Duration(h.Every))
+	}
+	return d
 }
 
 func (l *layout) faultState(id string) string {

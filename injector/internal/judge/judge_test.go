@@ -161,13 +161,15 @@ func TestVerdict(t *testing.T) {
 		"fault not in force": {change: func(in *judge.Input) {
 			in.Faults = []report.Fault{{Kind: "powerloss", Host: "p1", State: "not in force"}}
 		}, verdict: report.Inconclusive},
-		"agent died":      {change: func(in *judge.Input) { in.Doubts = []string{"agent of p1 died"} }, verdict: report.Inconclusive},
-		"halted":          {change: func(in *judge.Input) { in.Outcome = report.Halted }, verdict: report.Inconclusive},
-		"no audit":        {expect: []experiments.Expectation{lost}, verdict: report.Inconclusive},
-		"lost":            {expect: []experiments.Expectation{lost}, change: audit(ledger.Audit{Lost: 1, Missing: 1}), verdict: report.Deviated, failed: []string{"talk.lost"}},
-		"duplicated":      {expect: []experiments.Expectation{lost}, change: audit(ledger.Audit{Duplicated: 2}), verdict: report.Deviated, failed: []string{"talk.duplicated"}},
-		"a disk not read": {expect: []experiments.Expectation{lost}, change: audit(ledger.Audit{Missing: 1, Unaccounted: 1, Unreadable: []string{"anyang"}}), verdict: report.Inconclusive},
-		"active not read": {expect: []experiments.Expectation{lost}, change: audit(ledger.Audit{Acknowledged: 5, Missing: 5, Elsewhere: 5, ActiveUnread: true}), verdict: report.Inconclusive},
+		"silent at the end":       {change: reverted(40.2), verdict: report.Inconclusive},
+		"the next one is not due": {change: reverted(40), verdict: report.Held},
+		"agent died":              {change: func(in *judge.Input) { in.Doubts = []string{"agent of p1 died"} }, verdict: report.Inconclusive},
+		"halted":                  {change: func(in *judge.Input) { in.Outcome = report.Halted }, verdict: report.Inconclusive},
+		"no audit":                {expect: []experiments.Expectation{lost}, verdict: report.Inconclusive},
+		"lost":                    {expect: []experiments.Expectation{lost}, change: audit(ledger.Audit{Lost: 1, Missing: 1}), verdict: report.Deviated, failed: []string{"talk.lost"}},
+		"duplicated":              {expect: []experiments.Expectation{lost}, change: audit(ledger.Audit{Duplicated: 2}), verdict: report.Deviated, failed: []string{"talk.duplicated"}},
+		"a disk not read":         {expect: []experiments.Expectation{lost}, change: audit(ledger.Audit{Missing: 1, Unaccounted: 1, Unreadable: []string{"anyang"}}), verdict: report.Inconclusive},
+		"active not read":         {expect: []experiments.Expectation{lost}, change: audit(ledger.Audit{Acknowledged: 5, Missing: 5, Elsewhere: 5, ActiveUnread: true}), verdict: report.Inconclusive},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := input(c.dark)
@@ -189,6 +191,10 @@ func TestVerdict(t *testing.T) {
 
 func step(at float64) func(*judge.Input) {
 	return func(in *judge.Input) { in.Gates = []judge.Gate{{judge.Runbook, "promote", s(at)}} }
+}
+
+func reverted(at float64) func(*judge.Input) {
+	return func(in *judge.Input) { in.Reverted = s(at) }
 }
 
 func lateAt(from, to float64) func(*judge.Input) {
