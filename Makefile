@@ -9,7 +9,7 @@ SUPERAPP   := experiments/datacenter-fire/superapp
 FIRE       := experiments/datacenter-fire
 export CGO_ENABLED ?= 0
 
-.PHONY: help setup build demo test race lint bench crash-matrix soak repeat generate clean
+.PHONY: help setup build demo test race lint bench crash-matrix soak repeat busy-host generate clean
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -76,6 +76,12 @@ repeat: setup build ## RUNS=n fires in a row, the store's leader in and outside 
 	  code=$$?; [ $$code -le 1 ] || exit $$code; \
 	done
 	@bin/resultpage -o docs/results/ten-runs.md repeat bin/repeat
+
+busy-host: setup build ## the fire with a loop on all CPUs in one lab host; writes docs/results/busy-host.md
+	@go build -o bin/ ./internal/resultpage
+	@rm -rf bin/busy
+	@go test -v -count 1 -tags soak -run '^TestFireWithBusyHost$$' ./internal/e2e -keep $(CURDIR)/bin/busy
+	@bin/resultpage -o docs/results/busy-host.md busy-host bin/busy
 
 KINDS       = $(filter-out fault faulttest internal,$(notdir $(patsubst %/,%,$(wildcard plugins/*/))))
 generate: build ## everything that is generated and committed

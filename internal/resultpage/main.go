@@ -7,6 +7,7 @@
 //	crash-matrix  go test -json         who dies at which step, and whether the host was left as found
 //	soak          go test -json         round after round of whole runs
 //	repeat        report.json ...       the same experiment again and again: whether all ended alike, and by how much each figure differs
+//	busy-host     report.json           one run beside a host that runs wild: when the clients were late, and that no outage was made of it
 //
 // A bad figure fails nothing: it is for the reader to judge, beside the load of
 // the machine. A test that fails, or a run that ends in another way than the
@@ -40,6 +41,8 @@ func run(in io.Reader, out io.Writer, args []string, path, commit string) error 
 		text, err = bench(io.TeeReader(in, out), &a)
 	case "repeat":
 		text, err = repeat(args[1:], a)
+	case "busy-host":
+		text, err = busyHost(args[1:], a)
 	default:
 		text, err = tests(in, out, page, &a)
 	}

@@ -38,12 +38,19 @@ type layout struct {
 	Probes    []probe      `json:"probes"`
 	Ledgers   []ledger     `json:"ledgers"`
 	Loads     []load       `json:"loads"`
-	Late      [][2]float64 `json:"late"`
+	Late      [][2]float64 `json:"late"` // from, to, in seconds of wall time
+	Stages    []stage      `json:"stages"`
 	start     start
 }
 
 // start is when a layout was raised, from the run log; zero without one.
 type start struct{ began, up, steady, ended time.Time }
+
+type stage struct {
+	Name  string   `json:"name"`
+	WallS float64  `json:"wall_s"`
+	Hosts []string `json:"hosts"`
+}
 
 type probe struct {
 	Name         string   `json:"name"`

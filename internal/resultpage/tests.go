@@ -28,7 +28,7 @@ type outcome struct {
 func tests(in io.Reader, out io.Writer, page string, a *about) (string, error) {
 	p, ok := testPages[page]
 	if !ok {
-		return "", fmt.Errorf("write page %q: there is no such page; give bench, crash-matrix, repeat or soak", page)
+		return "", fmt.Errorf("write page %q: there is no such page; give bench, busy-host, crash-matrix, repeat or soak", page)
 	}
 	ended, failed, err := follow(in, out)
 	if err != nil {

@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"strconv"
 	"strings"
@@ -29,21 +30,17 @@ func TestQuotaIsAccurate(t *testing.T) {
 	if err := (Plugin{}).Apply(t.Context(), fault.Target{}, c, 0, 0); err != nil {
 		t.Fatal(err)
 	}
-	used, idle := measure(t, spinner.PID)
+	if got := grouptest.Text(t, dir, quotaFile); got == tuned[1][1] {
+		t.Errorf("%s is %s as it was found: there will be nothing to put back", quotaFile, got)
+	}
+	used := accurate(t, spinner.PID)
 	o := observe(t, c)
 	if err := (Plugin{}).Revert(t.Context(), fault.Target{}, c); err != nil {
 		t.Error(err)
 	}
-	t.Logf("asked 20%%, got %.2f%%; %s", used, o.Detail)
-	if used > 20+within {
+	t.Logf("asked 20%%, got %.2f%%, %+.2f points; %s", used, used-20, o.Detail)
+	if math.Abs(used-20) > within {
 		t.Errorf("used %.2f%% of a CPU, asked was 20%%", used)
-	}
-	switch {
-	case used >= 20-within:
-	case idle < 5:
-		t.Logf("the machine was idle for %.1f%% only: a quota is a ceiling, the lower bound says nothing", idle)
-	default:
-		t.Errorf("used %.2f%% of a CPU, asked was 20%%, and the machine was idle for %.1f%%", used, idle)
 	}
 	if o.State != fault.Present || o.Dose != fault.Exercised {
 		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
@@ -52,9 +49,11 @@ func TestQuotaIsAccurate(t *testing.T) {
 		t.Errorf("the plugin's own meter says %+v", o.Achieved)
 	}
 	for _, f := range tuned {
-		if got := grouptest.Text(t, dir, f[0]); got != f[1] {
+		got := grouptest.Text(t, dir, f[0])
+		if got != f[1] {
 			t.Errorf("%s was found as %q and left as %q", f[0], f[1], got)
 		}
+		t.Logf("%s: found %s, left %s", f[0], f[1], got)
 	}
 }
 
@@ -63,7 +62,7 @@ func TestWithoutQuotaTheProgramGetsMore(t *testing.T) {
 	dir, path := grouptest.New(t, "cpu", tuned...)
 	c := prepare(t, Params{Quota: "20%", Group: path})
 	spinner := grouptest.Spin(t, dir)
-	if used, _ := measure(t, spinner.PID); used <= 20+within {
+	if used := accurate(t, spinner.PID); used <= 20+within {
 		t.Errorf("used %.2f%% of a CPU without any fault", used)
 	}
 	if o := observe(t, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
@@ -108,19 +107,29 @@ func observe(t *testing.T, c Change) fault.Observation {
 	return o
 }
 
-// measure returns how much of one CPU pid used over a few seconds, and for how
-// much of it one CPU of the machine was idle, both in %. The meter is the
-// scheduler's count for the process (Documentation/scheduler/sched-stats in the
-// kernel), not that of the group.
-func measure(t *testing.T, pid int) (used, idle float64) {
+// accurate measures up to three times, until what pid uses is not less than 20%
+// allows: a quota is a ceiling, and a machine that is too busy for a moment keeps
+// a program below it.
+func accurate(t *testing.T, pid int) (used float64) {
+	t.Helper()
+	for range 3 {
+		if used = measure(t, pid); used >= 20-within {
+			break
+		}
+		t.Logf("got %.2f%%; once more, as the machine may be busy", used)
+	}
+	return used
+}
+
+// measure returns how much of one CPU pid used over a few seconds, in %. The
+// meter is the scheduler's count for the process (Documentation/scheduler/sched-stats
+// in the kernel), not that of the group.
+func measure(t *testing.T, pid int) (used float64) {
 	t.Helper()
 	time.Sleep(300 * time.Millisecond) // the period in which it began is over
-	ran, rested, began := onCPU(t, pid), idleTicks(t), time.Now()
+	ran, began := onCPU(t, pid), time.Now()
 	time.Sleep(3 * time.Second)
-	took := float64(time.Since(began))
-	used = 100 * float64(onCPU(t, pid)-ran) / took
-	const tick = 10 * time.Millisecond // USER_HZ
-	return used, 100 * float64(tick) * float64(idleTicks(t)-rested) / took
+	return 100 * float64(onCPU(t, pid)-ran) / float64(time.Since(began))
 }
 
 // onCPU is the time of all threads of pid on a CPU, in ns.
@@ -139,18 +148,4 @@ func onCPU(t *testing.T, pid int) (ns int64) {
 		ns += n
 	}
 	return ns
-}
-
-// idleTicks reads the fourth figure of the first line of /proc/stat.
-func idleTicks(t *testing.T) int64 {
-	t.Helper()
-	b, err := os.ReadFile("/proc/stat")
-	if err != nil {
-		t.Fatal(err)
-	}
-	n, err := strconv.ParseInt(strings.Fields(string(b))[4], 10, 64)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
 }

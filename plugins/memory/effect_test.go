@@ -3,6 +3,7 @@ package memory
 import (
 	"errors"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
@@ -22,8 +23,9 @@ func TestLimitHolds(t *testing.T) {
 	dir, path := grouptest.New(t, "memory", tuned)
 	c := prepare(t, Params{Limit: "64MiB", Group: path})
 	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
-	if got := grouptest.Text(t, dir, limitFile); got != strconv.Itoa(64*mib) {
-		t.Errorf("the group's limit is %s bytes, asked were 64 MiB", got)
+	limit, counts := number(t, dir, limitFile), enforced(t, dir)
+	if limit != 64*mib || counts != 64*mib {
+		t.Errorf("the group's limit is %d bytes and the kernel goes by %d, asked were 64 MiB", limit, counts)
 	}
 	if o := observe(t, c); o.Dose != fault.InForce || o.Achieved[0].Value != 64*mib {
 		t.Errorf("before any load: observed %s, %+v", o.Dose, o.Achieved)
@@ -31,16 +33,20 @@ func TestLimitHolds(t *testing.T) {
 	if said := grouptest.Hold(t, 128*mib, dir).Says(); said != "" {
 		t.Errorf("a program has 128 MiB under a limit of 64: %s", said)
 	}
-	if most := number(t, dir, "memory.max_usage_in_bytes"); most > 65*mib { // the kernel may take a page before it says no
+	most := number(t, dir, "memory.max_usage_in_bytes")
+	if most > 65*mib { // the kernel may take a page before it says no
 		t.Errorf("the group used %d bytes, its limit was 64 MiB", most)
 	}
 	if o := observe(t, c); o.State != fault.Present || o.Dose != fault.Exercised {
 		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
 	}
 	must(t, Plugin{}.Revert(t.Context(), here, c))
-	if got := grouptest.Text(t, dir, limitFile); got != found {
+	got := grouptest.Text(t, dir, limitFile)
+	if got != found {
 		t.Errorf("the limit was found as %s and left as %s", found, got)
 	}
+	t.Logf("asked %d bytes, the group sees %d, the kernel goes by %d; used at most %d (%+.2f%%); found %s, left %s",
+		64*mib, limit, counts, most, 100*(float64(most)/(64*mib)-1), found, got)
 }
 
 // The twin: without the fault the same program gets what it asks for.
@@ -49,6 +55,9 @@ func TestWithoutLimitTheProgramGetsMore(t *testing.T) {
 	c := prepare(t, Params{Limit: "64MiB", Group: path})
 	if said := grouptest.Hold(t, 128*mib, dir).Says(); said != "held\n" {
 		t.Errorf("the program said %q without any fault", said)
+	}
+	if counts := enforced(t, dir); strconv.FormatUint(counts, 10) != found {
+		t.Errorf("the kernel goes by a limit of %d bytes without any fault, found was %s", counts, found)
 	}
 	if o := observe(t, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
 		t.Errorf("observed %s, %s without any fault", o.State, o.Dose)
@@ -99,6 +108,21 @@ func number(t *testing.T, dir, file string) uint64 {
 	n, err := strconv.ParseUint(grouptest.Text(t, dir, file), 10, 64)
 	must(t, err)
 	return n
+}
+
+// enforced is the limit that the kernel goes by, the group's own or that of one
+// above it: hierarchical_memory_limit of memory.stat, in bytes.
+func enforced(t *testing.T, dir string) uint64 {
+	t.Helper()
+	for line := range strings.Lines(grouptest.Text(t, dir, "memory.stat")) {
+		if f := strings.Fields(line); len(f) == 2 && f[0] == "hierarchical_memory_limit" {
+			n, err := strconv.ParseUint(f[1], 10, 64)
+			must(t, err)
+			return n
+		}
+	}
+	t.Fatal("memory.stat has no hierarchical_memory_limit")
+	return 0
 }
 
 func must(t *testing.T, err error) {
