@@ -21,8 +21,8 @@ import (
 const digestLimit = 25 * time.Second
 
 // digests asks every host's own agent what the host consists of.
-func (r *layoutRun) digests(ctx context.Context) map[string]hostDigest {
-	out := map[string]hostDigest{}
+func (r *layoutRun) digests(ctx context.Context) found {
+	out := found{}
 	var mu sync.Mutex
 	control.Each(r.fleet.hosts, func(host string) error {
 		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
@@ -35,6 +35,33 @@ func (r *layoutRun) digests(ctx context.Context) map[string]hostDigest {
 		return d.err
 	})
 	return out
+}
+
+// digestBefore notes what every host consists of before anything is changed. A
+// run that does not know that could not prove that it left a host as it found
+// it, so it is refused; a host that answered late is asked once more.
+func (r *layoutRun) digestBefore(ctx context.Context) error {
+	r.before = r.digests(ctx)
+	if err := r.before.err(); err != nil {
+		r.before = r.digests(ctx)
+	}
+	if err := r.before.err(); err != nil && ctx.Err() == nil {
+		return refuse("%v: how it was found would not be known afterwards; is the machine too busy?", err)
+	}
+	return ctx.Err()
+}
+
+// found is what each host consists of.
+type found map[string]hostDigest
+
+// err is of the first host, by name, that could not be looked at.
+func (f found) err() error {
+	for _, host := range slices.Sorted(maps.Keys(f)) {
+		if f[host].err != nil {
+			return fmt.Errorf("look at %s: %w", host, f[host].err)
+		}
+	}
+	return nil
 }
 
 // compareDigests waits until all hosts look as they did before the first stage,

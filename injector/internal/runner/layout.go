@@ -41,7 +41,7 @@ type layoutRun struct {
 	fleet     *fleet
 	collector *clients.Collector
 	drive     *drive
-	before    map[string]hostDigest
+	before    found
 
 	t0Boot  int64
 	halted  time.Duration // from T0, when everything was reverted after a halt
@@ -196,7 +196,9 @@ func (r *layoutRun) steadyBefore(ctx context.Context) error {
 	if err := r.ground.Settle(settling); err != nil {
 		return asRefusal(err)
 	}
-	r.before = r.digests(ctx)
+	if err := r.digestBefore(ctx); err != nil {
+		return err
+	}
 	if state, ok = awaitSteady(ctx, r.collector, r.exp.Hypothesis, recoverLimit); !ok {
 		return r.refuseUnsteady(ctx, state)
 	}
