@@ -86,9 +86,17 @@ func TestOwnDataCentreHasTheSameCompany(t *testing.T) {
 
 // The two thin lines differ in nothing but the tools' share.
 func TestThinLinesDifferInTheReserveAlone(t *testing.T) {
-	thin := fireVariants(t)["thin-link"]
-	shared, reserved := thin.Layouts[0].Inventory, thin.Layouts[1].Inventory
-	if fmt.Sprint(parts(thin, "thin-shared")) != fmt.Sprint(parts(thin, "thin-reserved")) || fmt.Sprint(shared.Hosts) != fmt.Sprint(reserved.Hosts) {
+	infos, err := plugins.Catalogue()
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := fireVariants(t)["thin-link"]
+	other, err := load.Load(load.Options{Path: filepath.Join(fire, "thin-link.yaml"), Variables: map[string]string{"line": "shared"}, Faults: infos})
+	if err != nil {
+		t.Fatal(err)
+	}
+	shared, reserved := other.Layouts[0].Inventory, one.Layouts[0].Inventory
+	if fmt.Sprint(parts(other, "thin-link")) != fmt.Sprint(parts(one, "thin-link")) || fmt.Sprint(shared.Hosts) != fmt.Sprint(reserved.Hosts) {
 		t.Error("services or hosts differ")
 	}
 	if len(shared.Links) != 1 || len(shared.Links[0].Reserve) != 0 || len(reserved.Links[0].Reserve) != 1 {
