@@ -3,7 +3,7 @@
 // text messages, logins, taxi calls, payments and channels' messages for the
 // store that is active; vaults keep pictures, mailboxes and subscribers; a bank
 // and public services of others log in through it. The controllers decide where
-// the company is active, and promote, move, check, correct and rejoin are what
+// the company is active, and promote, drain, move, check, correct and rejoin are what
 // people do by hand. hello is the smallest service an experiment can be tried on,
 // burn one that runs wild.
 //
@@ -41,7 +41,7 @@ func run(ctx context.Context, args []string, stderr io.Writer) int {
 		"media": media, "mx": mx, "mail": mail, "channel": channel, "vault": vault,
 		"bank": bank, "identity": identity, "hello": hello, "burn": burn,
 		"controller": controller, "setup": setup, "check": check,
-		"promote": promote, "move": move, "correct": correct, "rejoin": rejoin,
+		"promote": promote, "drain": drain, "move": move, "correct": correct, "rejoin": rejoin,
 	}
 	if len(args) == 0 || roles[args[0]] == nil {
 		_, _ = fmt.Fprintf(stderr, "usage: superapp %s [flags]\n", strings.Join(slices.Sorted(maps.Keys(roles)), "|"))
