@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -103,53 +101,34 @@ func shardOf(user string, shards int) int {
 	return int(h.Sum32() % uint32(shards))
 }
 
-var cacheClient = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 4, DialContext: (&net.Dialer{Timeout: cacheWait}).DialContext}}
-
 // look asks all replicas at once; the first that answers counts. No answer is an
 // error: the user's other sessions are unknown, so nobody is let in.
 func (s shard) look(ctx context.Context, user string) (known bool, err error) {
-	found, err := s.first(ctx, http.MethodGet, user, nil)
-	return found == http.StatusOK, err
+	err = s.first(ctx, http.MethodGet, user, nil)
+	if r := (*refused)(nil); errors.As(err, &r) && r.status == http.StatusNotFound {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // put tells all replicas; one of them must have taken it.
 func (s shard) put(ctx context.Context, one session) error {
-	b, err := json.Marshal(one)
-	if err != nil {
-		return err
-	}
-	_, err = s.first(ctx, http.MethodPut, one.User, b)
-	return err
+	return s.first(ctx, http.MethodPut, one.User, one)
 }
 
-// first sends the request to every replica and returns the first answer's status.
-func (s shard) first(ctx context.Context, method, user string, body []byte) (int, error) {
-	answers := make(chan int, len(s))
+// first sends the request to every replica and returns the first answer's error.
+func (s shard) first(ctx context.Context, method, user string, in any) error {
+	answers := make(chan error, len(s))
 	for _, host := range s {
 		go func() {
-			status, _ := askReplica(context.WithoutCancel(ctx), method, "http://"+host+"/sessions/"+user, body)
-			answers <- status
+			answers <- call(context.WithoutCancel(ctx), cacheWait, method, "http://"+host+"/sessions/"+user, in, nil)
 		}()
 	}
 	for range s {
-		if status := <-answers; status != 0 && status < 500 {
-			return status, nil
+		err := <-answers
+		if r := (*refused)(nil); err == nil || errors.As(err, &r) && r.status < 500 {
+			return err
 		}
 	}
-	return 0, fmt.Errorf("ask the login cache: no replica of %s's shard answers (%s)", user, strings.Join(s, ", "))
-}
-
-func askReplica(ctx context.Context, method, url string, body []byte) (int, error) {
-	ctx, cancel := context.WithTimeout(ctx, cacheWait)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
-	if err != nil {
-		return 0, err
-	}
-	resp, err := cacheClient.Do(req)
-	if err != nil {
-		return 0, err
-	}
-	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 4096))
-	return resp.StatusCode, resp.Body.Close()
+	return fmt.Errorf("ask the login cache: no replica of %s's shard answers (%s)", user, strings.Join(s, ", "))
 }

@@ -1,13 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"time"
@@ -99,7 +96,7 @@ func highest(ctx context.Context, of topic, doors []string) active {
 	for _, d := range doors {
 		go func() {
 			var a active
-			_ = exchange(ctx, http.MethodGet, "http://"+d+of.ask(), nil, &a)
+			_ = call(ctx, doorWait, http.MethodGet, "http://"+d+of.ask(), nil, &a)
 			found <- a
 		}()
 	}
@@ -117,7 +114,7 @@ func tellDoors(ctx context.Context, doors []string, o order, log *slog.Logger) i
 	answers := make(chan error)
 	for _, d := range doors {
 		go func() {
-			err := exchange(ctx, http.MethodPost, "http://"+d+o.Of.door(), o, nil)
+			err := call(ctx, doorWait, http.MethodPost, "http://"+d+o.Of.door(), o, nil)
 			if err != nil {
 				err = fmt.Errorf("tell %s: %w", d, err)
 			}
@@ -133,32 +130,4 @@ func tellDoors(ctx context.Context, doors []string, o order, log *slog.Logger) i
 		told++
 	}
 	return told
-}
-
-// exchange makes one short HTTP request with JSON both ways; a dark host must
-// not hold up the others.
-func exchange(ctx context.Context, method, url string, in, out any) error {
-	ctx, cancel := context.WithTimeout(ctx, doorWait)
-	defer cancel()
-	body, err := json.Marshal(in)
-	if err != nil {
-		return err
-	}
-	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	if resp.StatusCode/100 != 2 {
-		b, _ := io.ReadAll(io.LimitReader(resp.Body, 300))
-		return fmt.Errorf("%s: %s", resp.Status, bytes.TrimSpace(b))
-	}
-	if out == nil {
-		return nil
-	}
-	return json.NewDecoder(resp.Body).Decode(out)
 }
