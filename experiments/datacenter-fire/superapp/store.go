@@ -124,7 +124,11 @@ func (s *store) last(ctx context.Context, subject string) (*jetstream.RawStreamM
 // all reads every message in stored order, each by its sequence: a consumer may
 // come back short after a power loss and would fake one.
 func (s *store) all(ctx context.Context) ([]*jetstream.RawStreamMsg, error) {
-	st, err := s.js.Stream(ctx, stream)
+	// A question that a leader took with it into its end is never answered, so it
+	// must not have all the time there is.
+	ictx, stop := context.WithTimeout(ctx, 2*time.Second)
+	st, err := s.js.Stream(ictx, stream)
+	stop()
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", s.name, err)
 	}
