@@ -28,8 +28,8 @@ func raiseTwo(t *testing.T) *two {
 	c.flags = []string{"--etcd", c.url, "--store", c.pangyo.flag, "--store", c.anyang.flag}
 	play(t, setup, c.flags...)
 	play(t, gateway, append(c.flags, "--listen", c.gateway, "--door", "s", "--data", t.TempDir())...)
-	eventually(t, 40*time.Second, "a first message is stored", func() bool { return send(c.gateway, 0) == 201 })
-	eventually(t, 40*time.Second, "the mirror has it", func() bool {
+	eventually(t, 90*time.Second, "a first message is stored", func() bool { return send(c.gateway, 0) == 201 })
+	eventually(t, 90*time.Second, "the mirror has it", func() bool {
 		var ns []int
 		return fetch(t, "http://"+c.gateway+"/ids?site=anyang", &ns) && slices.Contains(ns, 0)
 	})

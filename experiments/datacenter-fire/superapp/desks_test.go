@@ -51,7 +51,7 @@ func TestLoginNeedsItsShard(t *testing.T) {
 	play(t, login, append(flags, "--listen", door, "--data", t.TempDir(),
 		"--cache", "kr="+strings.Join(maps, ","), "--cache", "spare="+lit)...)
 	enters := func(user string) bool { return status(t, "http://"+door+"/login", `{"user":"`+user+`"}`) == 201 }
-	eventually(t, 40*time.Second, "minji logs in", func() bool { return enters("minji") })
+	eventually(t, 90*time.Second, "minji logs in", func() bool { return enters("minji") })
 	gone.kill()
 	if enters("minji") {
 		t.Error("logged in without the shard of the cache")
@@ -79,7 +79,7 @@ func TestTaxiTakesADriverOnce(t *testing.T) {
 	desk := address(t)
 	play(t, taxi, append(flags, "--listen", desk)...)
 	url, body := "http://"+desk+"/calls", `{"from":"Gangnam station"}`
-	eventually(t, 40*time.Second, "a first taxi comes", func() bool { return status(t, url, body) == 201 })
+	eventually(t, 90*time.Second, "a first taxi comes", func() bool { return status(t, url, body) == 201 })
 	var confirmed atomic.Int64
 	confirmed.Store(1)
 	var wg sync.WaitGroup
@@ -128,7 +128,7 @@ func TestPaymentsMoveMoneyOnce(t *testing.T) {
 	send := func(n, amount int) int {
 		return status(t, "http://"+desks[n%2]+"/pay", fmt.Sprintf(`{"from":"minji","to":"jihoon","amount":%d,"n":%d}`, amount, n/2))
 	}
-	eventually(t, 40*time.Second, "a first payment", func() bool { return send(0, 1) == 201 })
+	eventually(t, 90*time.Second, "a first payment", func() bool { return send(0, 1) == 201 })
 	for n := 1; n < 40; n++ { // each number twice, once at each desk
 		if got := send(n, 1); got != 201 {
 			t.Fatalf("payment %d: %d", n, got)

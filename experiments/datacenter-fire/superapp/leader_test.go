@@ -21,7 +21,7 @@ func TestLeaderGoes(t *testing.T) {
 	for _, at := range []string{"anyang", "gasan"} {
 		play(t, controller, append(flags, "--name", at, "--site", at, "--after", "500ms")...)
 	}
-	eventually(t, 40*time.Second, "a first message is stored", func() bool { return send(text, 0) == 201 })
+	eventually(t, 90*time.Second, "a first message is stored", func() bool { return send(text, 0) == 201 })
 	acknowledged := map[int]bool{0: true}
 	for n := 1; n < 50; n++ {
 		acknowledged[n] = send(text, n) == 201
