@@ -30,10 +30,8 @@ func drain(ctx context.Context, args []string, log *slog.Logger) error {
 	if err := f.Parse(args); err != nil {
 		return err
 	}
-	for _, name := range []string{*from, *to} {
-		if _, ok := c.sites.named(name); !ok {
-			return fmt.Errorf("drain: %q names no --store", name)
-		}
+	if err := c.sites.all(*from, *to); err != nil {
+		return fmt.Errorf("drain: %w", err)
 	}
 	t, err := openTool(c.etcd)
 	if err != nil {
@@ -77,24 +75,16 @@ func (m *handover) run(ctx context.Context, insist time.Duration) error {
 		return fmt.Errorf("drain %s: the company is %s at %s; drain it from there", m.old.name, a.State, a.Site)
 	}
 	next := active{Site: m.next.name, Epoch: a.Epoch + 1, State: stateActive}
-	for _, s := range []step{
-		{"close " + m.old.name, m.close},
-		{"see " + m.next.name + " have all", m.caughtUp},
-	} {
-		if err := s.insist(tctx, m.log); err != nil {
-			return errors.Join(err, m.takeBack(ctx, insist))
-		}
+	if err := insistAll(tctx, m.log,
+		step{"close " + m.old.name, m.close},
+		step{"see " + m.next.name + " have all", m.caughtUp},
+	); err != nil {
+		return errors.Join(err, m.takeBack(ctx, insist))
 	}
-	for _, s := range []step{
-		{"promote " + m.next.name, func(ctx context.Context) error { return m.next.promote(ctx, next.Epoch) }},
-		{"move the login cache", func(ctx context.Context) error { return m.tool.catchUp(ctx, ofCache, next) }},
-		{"say " + next.Site, func(ctx context.Context) error { return m.say(ctx, rev, next) }},
-	} {
-		if err := s.insist(tctx, m.log); err != nil {
-			return err
-		}
-	}
-	return nil
+	return insistAll(tctx, m.log,
+		step{"promote " + m.next.name, func(ctx context.Context) error { return m.next.promote(ctx, next.Epoch) }},
+		step{"move the login cache", func(ctx context.Context) error { return m.tool.catchUp(ctx, ofCache, next) }},
+		step{"say " + next.Site, func(ctx context.Context) error { return m.say(ctx, rev, next) }})
 }
 
 // close takes the old store's subjects away, so that the store itself refuses

@@ -70,6 +70,16 @@ func (s sites) named(name string) (site, bool) {
 	return site{}, false
 }
 
+// all says which of the names is no store's.
+func (s sites) all(names ...string) error {
+	for _, name := range names {
+		if _, ok := s.named(name); !ok {
+			return fmt.Errorf("%q names no --store", name)
+		}
+	}
+	return nil
+}
+
 // standby returns the first store that is not the active one.
 func (s sites) standby(active string) (site, bool) {
 	for _, one := range s {

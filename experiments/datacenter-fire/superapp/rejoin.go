@@ -28,10 +28,8 @@ func rejoin(ctx context.Context, args []string, log *slog.Logger) error {
 	if err := f.Parse(args); err != nil {
 		return err
 	}
-	for _, name := range []string{*to, *back} {
-		if _, ok := c.sites.named(name); !ok {
-			return fmt.Errorf("rejoin: %q names no --store", name)
-		}
+	if err := c.sites.all(*to, *back); err != nil {
+		return fmt.Errorf("rejoin: %w", err)
 	}
 	stores, err := openStores(c.sites, log)
 	if err != nil {
@@ -49,16 +47,10 @@ func rejoin(ctx context.Context, args []string, log *slog.Logger) error {
 		return fmt.Errorf("rejoin %s: %w", old.name, err)
 	}
 	m := &mirroring{mirror: old, origin: active, replicas: *replicas}
-	for _, s := range []step{
-		{"delete the old history of " + old.name, old.forget},
-		{"lay out the mirror in " + old.name, m.lay},
-		{"see " + old.name + " follow", m.follow},
-	} {
-		if err := s.insist(ctx, log); err != nil {
-			return err
-		}
-	}
-	return nil
+	return insistAll(ctx, log,
+		step{"delete the old history of " + old.name, old.forget},
+		step{"lay out the mirror in " + old.name, m.lay},
+		step{"see " + old.name + " follow", m.follow})
 }
 
 // follows says whether the store is a mirror already; it waits until the store

@@ -51,10 +51,8 @@ func setup(ctx context.Context, args []string, log *slog.Logger) error {
 	for _, of := range []topic{ofCache, ofCompany} {
 		steps = append(steps, step{"enter " + first.name + " as " + string(of), func(ctx context.Context) error { return enter(ctx, t, of, first.name) }})
 	}
-	for _, s := range steps {
-		if err := s.insist(ctx, log); err != nil {
-			return err
-		}
+	if err := insistAll(ctx, log, steps...); err != nil {
+		return err
 	}
 	if *linger {
 		<-ctx.Done()
@@ -90,6 +88,16 @@ func (s step) insist(ctx context.Context, log *slog.Logger) error {
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
+}
+
+// insistAll gets the steps done one after another, up to the first that is not.
+func insistAll(ctx context.Context, log *slog.Logger, steps ...step) error {
+	for _, s := range steps {
+		if err := s.insist(ctx, log); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // enter writes where a topic stands first, unless it stands somewhere.

@@ -99,7 +99,7 @@ func Sweep(plugins []string) {
 
 // Leftover lists the plugin groups of earlier processes of this agent.
 func (g Groups) Leftover() []string {
-	return slices.DeleteFunc(g.children("plugins.*"), func(dir string) bool { return dir == g.Plugins })
+	return slices.DeleteFunc(g.children(pluginsPrefix+"*"), func(dir string) bool { return dir == g.Plugins })
 }
 
 func (g Groups) children(pattern string) []string {
@@ -112,7 +112,7 @@ func (g Groups) children(pattern string) []string {
 
 // Remove removes the groups that are empty, also those that earlier processes left.
 func (g Groups) Remove() {
-	for _, dir := range append(g.children("plugins.*"), g.children("guardian.*")...) {
+	for _, dir := range append(g.children(pluginsPrefix+"*"), g.children(guardianPrefix+"*")...) {
 		_ = cgroup.Remove(dir, 0) // EBUSY: somebody is in it
 	}
 	if g.parent != "" {

@@ -58,43 +58,28 @@ func (l Layout) load(name string) (Load, bool) {
 func (l Layout) failed(line string) bool { return slices.Contains(l.Failed, line) }
 
 func layoutNames(run *Run) []string {
+	return namesOf(run.Layouts, func(l Layout) string { return l.Name })
+}
+
+// namesOf are the names of all, in their order.
+func namesOf[T any](all []T, name func(T) string) []string {
 	var out []string
-	for _, l := range run.Layouts {
-		out = append(out, l.Name)
+	for _, one := range all {
+		out = append(out, name(one))
 	}
 	return out
 }
 
-func probeNames(l Layout) []string {
-	var out []string
-	for _, p := range l.Probes {
-		out = append(out, p.Name)
-	}
-	return out
-}
+func probeNames(l Layout) []string { return namesOf(l.Probes, func(x Probe) string { return x.Name }) }
 
 func ledgerNames(l Layout) []string {
-	var out []string
-	for _, g := range l.Ledgers {
-		out = append(out, g.Name)
-	}
-	return out
+	return namesOf(l.Ledgers, func(x Ledger) string { return x.Name })
 }
 
-func loadNames(l Layout) []string {
-	var out []string
-	for _, g := range l.Loads {
-		out = append(out, g.Name)
-	}
-	return out
-}
+func loadNames(l Layout) []string { return namesOf(l.Loads, func(x Load) string { return x.Name }) }
 
 func compareNames(l Layout) []string {
-	var out []string
-	for _, c := range l.Compare {
-		out = append(out, c.Probe)
-	}
-	return out
+	return namesOf(l.Compare, func(x Compare) string { return x.Probe })
 }
 
 // names are the distinct names over all layouts, in order of appearance.
