@@ -2,6 +2,7 @@ package lab
 
 import (
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 
@@ -16,10 +17,15 @@ const servicesGroup = "svc"
 const (
 	servicesShares = 2048
 	serviceShares  = 900
-	// servicesQuota is µs of CPU in each default period of 100 ms: 64 CPUs.
-	servicesQuota = 6_400_000
-	// serviceMemory is in bytes, 1 TiB. Like the quota it limits nothing, and is
-	// there to be restored: a fault that reverts to the default is caught.
+	// servicesPart is the part of the machine's CPU time that the services of one
+	// host may use: hosts have CPUs of their own, and one that runs wild must not
+	// take those of the others, who would look dark. It is also there to be
+	// restored, like serviceMemory.
+	servicesPart = 4
+	// quotaPeriod is the default period of a quota in µs.
+	quotaPeriod = 100_000
+	// serviceMemory is in bytes, 1 TiB. It limits nothing, and is there to be
+	// restored: a fault that reverts to the default is caught.
 	serviceMemory = 1 << 40
 )
 
@@ -42,7 +48,8 @@ func serviceGroups(name string) ([]string, error) {
 			return nil, err
 		}
 		shares([]string{top}, servicesShares)
-		tune([]string{top}, "cpu.cfs_quota_us", strconv.Itoa(servicesQuota))
+		tune([]string{top}, "cpu.cfs_quota_us", servicesQuota())
+		tune([]string{top}, "cpu.max", servicesQuota())
 		g := filepath.Join(top, name)
 		if err := cgroup.Create(g); err != nil {
 			return nil, err
@@ -52,6 +59,11 @@ func serviceGroups(name string) ([]string, error) {
 	shares(groups, serviceShares)
 	tune(groups, "memory.limit_in_bytes", strconv.Itoa(serviceMemory))
 	return groups, nil
+}
+
+// servicesQuota is what the services of one host may use, in µs of each quotaPeriod.
+func servicesQuota() string {
+	return strconv.Itoa(runtime.NumCPU() * quotaPeriod / servicesPart)
 }
 
 // hostinitGroups are for the agent: those that hostinit is in itself.
