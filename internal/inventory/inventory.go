@@ -77,6 +77,9 @@ type Host struct {
 	Roles   []string          `json:"roles,omitempty"`
 	Labels  map[string]string `json:"labels,omitempty"`
 	Address string            `json:"address,omitempty"` // lab: 10.77.<site>.<n> if empty; sites and hosts count from 1 in file order
+	// Address6 is the host's IPv6 address, if it has one. A fault whose peers are
+	// named by host or domain acts on both.
+	Address6 string `json:"address6,omitempty"` // lab: fd77::<site>:<n>, of the last two numbers of address
 }
 
 // Link is what joins two sites, or one site and everybody. In the lab all sites

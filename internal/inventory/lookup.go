@@ -185,3 +185,8 @@ func (inv *Inventory) value(name string, host Host) (string, bool) {
 	}
 	return v.Value, ok
 }
+
+// Addresses are the host's addresses, IPv4 first.
+func (h Host) Addresses() []string {
+	return slices.DeleteFunc([]string{h.Address, h.Address6}, func(a string) bool { return a == "" })
+}

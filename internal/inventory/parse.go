@@ -60,6 +60,18 @@ func (inv *Inventory) assignAddresses() {
 	}
 }
 
+// AssignAddresses6 gives the hosts of a lab file that have an IPv4 address alone
+// the IPv6 address that the lab gives them. Real hosts have what their file says.
+func (inv *Inventory) AssignAddresses6() {
+	for i := range inv.Hosts {
+		h := &inv.Hosts[i]
+		if addr, err := netip.ParseAddr(h.Address); err == nil && addr.Is4() && h.Address6 == "" {
+			b := addr.As4()
+			h.Address6 = fmt.Sprintf("fd77::%x:%x", b[2], b[3])
+		}
+	}
+}
+
 // checkLab checks what needs the decoded file: selectors of services that pick
 // nobody, ${…} that mean nothing, addresses that two hosts have.
 func (inv *Inventory) checkLab(doc *strict.Document) error {
@@ -69,10 +81,15 @@ func (inv *Inventory) checkLab(doc *strict.Document) error {
 		if _, err := netip.ParseAddr(h.Address); err != nil {
 			doc.Add(at.Get("address"), "write it like 10.77.1.1", "%q is not an address", h.Address)
 		}
-		if other, ok := taken[h.Address]; ok {
-			doc.Add(at, "give it another address", "host %s has the address %s of host %s", h.Name, h.Address, other)
+		if addr, err := netip.ParseAddr(h.Address6); h.Address6 != "" && (err != nil || !addr.Is6()) {
+			doc.Add(at.Get("address6"), "write it like fd77::1:1", "%q is not an IPv6 address", h.Address6)
 		}
-		taken[h.Address] = h.Name
+		for _, address := range h.Addresses() {
+			if other, ok := taken[address]; ok {
+				doc.Add(at, "give it another address", "host %s has the address %s of host %s", h.Name, address, other)
+			}
+			taken[address] = h.Name
+		}
 	}
 	for i, s := range inv.Services {
 		at := doc.Root.Get("services").List()[i]

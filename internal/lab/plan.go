@@ -16,6 +16,8 @@ import (
 func lay(cfg Config, id, dir string) (labSpec, error) {
 	inv := cfg.Inventory
 	inv.Variables = maps.Clone(inv.Variables)
+	inv.Hosts = slices.Clone(inv.Hosts)
+	inv.AssignAddresses6()
 	for name, value := range cfg.Variables {
 		if v, ok := inv.Variables[name]; ok {
 			v.Value = value
@@ -70,11 +72,13 @@ func layHost(cfg Config, inv inventory.Inventory, h inventory.Host, n, rack int)
 	if err != nil || !addr.Is4() {
 		return hostSpec{}, fmt.Errorf("lay out lab: host %s: %q is not an IPv4 address; leave it out to be given one", h.Name, h.Address)
 	}
+	if !strings.HasPrefix(h.Address6, "fd77::") {
+		return hostSpec{}, fmt.Errorf("lay out lab: host %s: %s is not in fd77::/64, the lab's network; leave it out to be given one", h.Name, h.Address6)
+	}
 	b := addr.As4()
 	host := hostSpec{
-		Name: h.Name, Number: n, Rack: rack, Address: h.Address,
-		Address6: fmt.Sprintf("fd77::%x:%x", int(b[2]), int(b[3])),
-		MAC:      net.HardwareAddr{0x02, 0xfd, b[0], b[1], b[2], b[3]}.String(),
+		Name: h.Name, Number: n, Rack: rack, Address: h.Address, Address6: h.Address6,
+		MAC: net.HardwareAddr{0x02, 0xfd, b[0], b[1], b[2], b[3]}.String(),
 	}
 	if cfg.Services == "" {
 		return host, nil

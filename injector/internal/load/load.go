@@ -155,6 +155,9 @@ func (l *Loaded) layout(name string, o Options) (Layout, error) {
 	if err != nil {
 		return layout, err
 	}
+	if o.Inventory == "" {
+		layout.Inventory.AssignAddresses6()
+	}
 	if lab := layout.Inventory; o.Inventory != "" && len(lab.Services)+len(lab.Runbook) > 0 {
 		return layout, fmt.Errorf("read inventory %s: services and runbook are parts of a lab file; an inventory of real hosts has none", path)
 	}

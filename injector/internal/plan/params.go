@@ -13,8 +13,10 @@ import (
 // may write site:NAME and the like, which the plan turns into addresses.
 const peersFormat = "peers"
 
-// params resolves the peers in a fault's parameters for one host.
-func (b *builder) params(info fault.Info, raw json.RawMessage, h inventory.Host) (json.RawMessage, error) {
+// params resolves the peers in a fault's parameters for one of the hosts that it
+// is on. None are returned for a host that its shape parts from nobody: another
+// host has the fault for both.
+func (b *builder) params(info fault.Info, raw json.RawMessage, h inventory.Host, hosts []inventory.Host) (json.RawMessage, error) {
 	var schema struct {
 		Properties map[string]struct {
 			Format string `json:"format"`
@@ -32,16 +34,12 @@ func (b *builder) params(info fault.Info, raw json.RawMessage, h inventory.Host)
 		if p.Format != peersFormat || !ok {
 			continue
 		}
-		var peers, all []string
-		if err := json.Unmarshal(value, &peers); err != nil {
-			return nil, fmt.Errorf("read %s: %w", name, err)
+		all, err := b.peers(value, h, hosts)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		for _, peer := range peers {
-			addresses, err := b.peer(peer, h)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", name, err)
-			}
-			all = append(all, addresses...)
+		if len(all) == 0 {
+			return nil, nil
 		}
 		resolved, err := json.Marshal(all)
 		if err != nil {
@@ -54,6 +52,27 @@ func (b *builder) params(info fault.Info, raw json.RawMessage, h inventory.Host)
 		return nil, fmt.Errorf("write parameters: %w", err)
 	}
 	return out, nil
+}
+
+// peers returns the addresses that a list of peers means for h.
+func (b *builder) peers(value json.RawMessage, h inventory.Host, hosts []inventory.Host) (all []string, err error) {
+	var peers []string
+	if err := json.Unmarshal(value, &peers); err != nil {
+		return nil, err
+	}
+	for _, peer := range peers {
+		var addresses []string
+		if name, ok := strings.CutPrefix(peer, shapePrefix); ok {
+			addresses, err = shape(name, h, hosts)
+		} else {
+			addresses, err = b.peer(peer, h)
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, addresses...)
+	}
+	return all, nil
 }
 
 // peer returns the addresses that one peer means for a host; never its own.
@@ -87,7 +106,7 @@ func (b *builder) peer(peer string, h inventory.Host) ([]string, error) {
 	var out []string
 	for _, other := range hosts {
 		if other.Name != h.Name {
-			out = append(out, other.Address)
+			out = append(out, other.Addresses()...)
 		}
 	}
 	if len(out) == 0 {

@@ -127,12 +127,15 @@ func (b *builder) fault(stage int, s experiments.Stage, f experiments.StageFault
 		return
 	}
 	for _, h := range hosts {
-		params, err := b.params(info, f.Params, h)
+		params, err := b.params(info, f.Params, h, hosts)
 		if err != nil {
 			b.errorf("stage %s, %s on %s: %w", s.Stage, f.Kind, h.Name, err)
 			return
 		}
 		b.hit[stage][h.Name] = true
+		if params == nil {
+			continue
+		}
 		b.add(Injection{
 			Stage: s.Stage, Kind: kind, Host: h.Name, OutOfBand: info.OutOfBand, Params: params,
 			From: s.At, Until: until, Require: f.Require, Optional: f.Optional,

@@ -22,7 +22,7 @@ var update = flag.Bool("update", false, "write golden files")
 // from inside and takes its host down.
 var infos = map[fault.Kind]fault.Info{
 	powerloss: {Kind: powerloss, ConflictKeys: []string{"power"}, Destroys: fault.DestroysUnsyncedData, OutOfBand: true, Params: json.RawMessage(`{"type":"object"}`)},
-	partition: {Kind: partition, Destroys: fault.DestroysNothing, Params: json.RawMessage(`{"type":"object","properties":{"to":{"type":"array","items":{"type":"string"},"format":"peers"}}}`)},
+	partition: {Kind: partition, Destroys: fault.DestroysNothing, Params: json.RawMessage(`{"type":"object","properties":{"to":{"type":"array","items":{"type":"string"},"format":"peers"},"direction":{"type":"string"}}}`)},
 	"reset":   {Kind: "reset", ConflictKeys: []string{"clock"}, Destroys: fault.DestroysUnsyncedData, Params: json.RawMessage(`{"type":"object"}`)},
 }
 
