@@ -19,7 +19,7 @@ func newLabCommand() *cobra.Command {
 		Use:   "lab",
 		Short: "Raise and use a simulated data centre on this machine",
 	}
-	cmd.AddCommand(newLabUpCommand(), newLabStatusCommand(), newLabExecCommand(), newLabDownCommand())
+	cmd.AddCommand(newLabInitCommand(), newLabUpCommand(), newLabStatusCommand(), newLabExecCommand(), newLabDownCommand())
 	return cmd
 }
 
@@ -31,7 +31,7 @@ func newLabUpCommand() *cobra.Command {
 		Args:  cobra.ExactArgs(1),
 	}
 	cfg.Variables = varFlag(cmd.Flags())
-	cmd.Flags().StringVar(&cfg.Services, "services", besideInjector("lab"), "folder with the programs of the lab's services")
+	cmd.Flags().StringVar(&cfg.Services, "services", "", servicesHelp)
 	cmd.Flags().StringVar(&cfg.HostAgent, "hostagent", "", "the host agent's program (default: no agents)")
 	cmd.Flags().StringVar(&cfg.Keys, "keys", "", "folder with the keys of the agents: command.pub, agent.nk")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -44,6 +44,9 @@ func newLabUpCommand() *cobra.Command {
 			return withCode(exitInvalid, err)
 		}
 		cfg.Inventory = *inv
+		if cfg.Services == "" {
+			cfg.Services = servicesFor(args[0])
+		}
 		if _, err := os.Stat(cfg.Services); err != nil && len(inv.Services) > 0 {
 			return withCode(exitRefused, fmt.Errorf("find programs of services: %w: make build, or name the folder with --services", err))
 		} else if err != nil {

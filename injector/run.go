@@ -3,7 +3,6 @@ package main
 import (
 	"log/slog"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -24,6 +23,9 @@ func newRunCommand() *cobra.Command {
 				level = slog.LevelDebug
 			}
 			o.Path, o.Out = args[0], cmd.OutOrStdout()
+			if o.Services == "" {
+				o.Services = servicesFor(o.Path)
+			}
 			o.Logger = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: level}))
 			o.Command = "injector " + strings.Join(os.Args[1:], " ")
 			ctx := cmd.Context()
@@ -35,18 +37,14 @@ func newRunCommand() *cobra.Command {
 			return run(ctx, cmd, o)
 		},
 	}
-	beside := "."
-	if exe, err := os.Executable(); err == nil {
-		beside = filepath.Dir(exe)
-	}
 	f := cmd.Flags()
 	f.BoolVar(&o.Lab, "lab", false, "raise each layout's simulated data centre on this machine")
 	f.StringArrayVar(&o.Layouts, "layout", nil, "run only this layout (may be repeated; default: all, in file order)")
 	o.Variables = varFlag(f)
 	f.BoolVar(&o.AsPredicted, "as-predicted", false, "exit 0 if and only if every layout ends as its prediction says")
 	f.StringVar(&o.Dir, "out", "runs", "folder for the run's folder")
-	f.StringVar(&o.Services, "services", filepath.Join(beside, "lab"), "folder with the programs of the lab's services")
-	f.StringVar(&o.HostAgent, "hostagent", filepath.Join(beside, "hostagent"), "the host agent's program, for the lab")
+	f.StringVar(&o.Services, "services", "", servicesHelp)
+	f.StringVar(&o.HostAgent, "hostagent", besideInjector("hostagent"), "the host agent's program, for the lab")
 	f.StringVar(&o.NATS, "nats", "", "broker that injector and agents dial (default: one inside the injector)")
 	f.StringVar(&o.Keys, "keys", "", "folder with command.key and, if the broker asks for it, injector.nk (needed with --nats)")
 	f.StringVar(&o.Inventory, "inventory", "", "inventory of the real hosts, instead of a layout's lab file")

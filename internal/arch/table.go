@@ -25,6 +25,7 @@ var Rules = []Rule{
 	{"injector/internal/crowd", []string{"injector/internal/probe"}, "runs inside the clients host"},
 	{"injector/internal/clients", []string{"experiments", "experiments/condition", "injector/internal/crowd", "injector/internal/ledger", "injector/internal/probe"}, "the clients process and the side that listens to it"},
 	{"injector/internal/broker", []string{"internal/control", "internal/durable", "internal/evidence"}, "the only importer of nats-server: agents stay small without it"},
+	{"injector/internal/prerelease", nil, "writes lab file and experiments for a service of one's own, from templates; the parser alone says what they mean"},
 	{"injector/internal/live", []string{"experiments", "injector/internal/crowd", "injector/internal/ledger", "injector/internal/plan", "injector/internal/probe", "injector/internal/report", "internal/evidence", "internal/inventory"}, "draws what the runner tells it; neither imports the other"},
 	{"injector/internal/halt", []string{"internal/control", "plugins/fault"}, "ends runs from outside"},
 	{"injector/internal/preflight", []string{"internal/cgroup", "internal/lab"}, "tries out what this machine can do"},
