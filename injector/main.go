@@ -83,7 +83,7 @@ func newRootCommand() *cobra.Command {
 	root.SetErr(os.Stderr)
 	root.AddCommand(newRunCommand(), newClientsCommand(), newKeeperCommand(),
 		newInitCommand(), newValidateCommand(), newPlanCommand(), newSchemaCommand(),
-		newLabCommand(), newPreflightCommand(), newHaltCommand())
+		newLabCommand(), newPreflightCommand(), newHaltCommand(), newPluginCommand())
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())
 	})

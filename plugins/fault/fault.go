@@ -17,6 +17,10 @@ import (
 // is stored in every journal record.
 const ContractVersion = 1
 
+// Contracts are the versions of this contract that the package speaks, the
+// newest first.
+func Contracts() []int { return []int{ContractVersion} }
+
 // Kind names a kind of fault: its folder under plugins, its key in the
 // experiment file, its name on the wire.
 type Kind string
