@@ -1,22 +1,10 @@
 package main
 
+// The faults that are part of this binary, one line each: their packages
+// register themselves.
 import (
-	"github.com/firedrill-io/firedrill/hostagent/internal/guardian"
-	"github.com/firedrill-io/firedrill/plugins/cpu"
-	"github.com/firedrill-io/firedrill/plugins/fault"
-	"github.com/firedrill-io/firedrill/plugins/memory"
-	"github.com/firedrill-io/firedrill/plugins/partition"
-	"github.com/firedrill-io/firedrill/plugins/powerloss"
+	_ "github.com/firedrill-io/firedrill/plugins/cpu"
+	_ "github.com/firedrill-io/firedrill/plugins/memory"
+	_ "github.com/firedrill-io/firedrill/plugins/partition"
+	_ "github.com/firedrill-io/firedrill/plugins/powerloss"
 )
-
-// builtin lists the plugins that are part of this binary.
-func builtin() guardian.Drivers {
-	drivers := guardian.Drivers{
-		cpu.Kind:       fault.NewDriver(cpu.Plugin{}),
-		memory.Kind:    fault.NewDriver(memory.Plugin{}),
-		"partition":    fault.NewDriver(partition.New()),
-		powerloss.Kind: fault.NewDriver(&powerloss.Plugin{}),
-	}
-	addTestKinds(drivers)
-	return drivers
-}

@@ -30,6 +30,7 @@ var Rules = []Rule{
 	{"injector/internal/faultlist", []string{"plugins/fault"}, "pure: gets descriptions, returns text"},
 	{"injector/internal/halt", []string{"internal/control", "plugins/fault"}, "ends runs from outside"},
 	{"injector/internal/preflight", []string{"internal/cgroup", "internal/lab"}, "tries out what this machine can do"},
+	{"injector/internal/scaffold", nil, "writes text"},
 	{"injector/internal/runner", []string{"experiments", "experiments/condition", "injector/internal/*", "internal/control", "internal/digest", "internal/durable", "internal/evidence", "internal/inventory", "internal/lab", "internal/power", "internal/proc", "plugins", "plugins/fault"}, "drives one run from file to report"},
 
 	{"docs/example", nil, "compares pages with code"},

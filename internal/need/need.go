@@ -27,6 +27,7 @@ const (
 	Nft   Need = "nft (package nftables)"
 
 	Chromium Need = "chromium (package chromium)"
+	Git      Need = "git (package git)"
 )
 
 // probes tells for each need whether the machine meets it.
@@ -37,6 +38,7 @@ var probes = map[Need]func() bool{
 	Nft:  func() bool { return exists("/usr/sbin/nft", "/sbin/nft") },
 
 	Chromium: func() bool { return exists("/usr/bin/chromium") },
+	Git:      func() bool { return exists("/usr/bin/git") },
 }
 
 // Met says whether the machine meets n. A need without a probe counts as met,

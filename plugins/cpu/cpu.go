@@ -25,6 +25,8 @@ import (
 // Kind is the name of this fault.
 const Kind fault.Kind = "cpu"
 
+func init() { fault.Register(Kind, fault.NewDriver(Plugin{})) }
+
 // Files of the v1 controller, Documentation/scheduler/sched-bwc in the kernel.
 const (
 	quotaFile  = "cpu.cfs_quota_us"

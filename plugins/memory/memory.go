@@ -27,6 +27,8 @@ import (
 // Kind is the name of this fault.
 const Kind fault.Kind = "memory"
 
+func init() { fault.Register(Kind, fault.NewDriver(Plugin{})) }
+
 // limitFile is of the v1 controller, Documentation/admin-guide/cgroup-v1/memory in the kernel.
 const limitFile = "memory.limit_in_bytes"
 

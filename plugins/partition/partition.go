@@ -74,6 +74,8 @@ var (
 // New returns the plugin.
 func New() *Partition { return &Partition{warm: map[warmKey]warm{}, noBPF: bpfOff} }
 
+func init() { fault.Register("partition", fault.NewDriver(New())) }
+
 // Describe returns what the fault is and needs.
 func (*Partition) Describe() fault.Info {
 	return fault.Info{

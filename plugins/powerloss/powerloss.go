@@ -25,6 +25,8 @@ import (
 // Kind is the name of this fault.
 const Kind fault.Kind = "powerloss"
 
+func init() { fault.Register(Kind, fault.NewDriver(&Plugin{})) }
+
 // Params is what an experiment file may set: nothing. What a host consists of
 // is said by its power controller, never by an experiment.
 type Params struct{}
