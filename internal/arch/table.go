@@ -15,7 +15,7 @@ var Rules = []Rule{
 	{"experiments/condition", nil, "the language of stop conditions; agents never link it"},
 	{"experiments/strict", nil, "strict YAML with positions, for every file people write"},
 
-	{"injector", []string{"experiments", "experiments/strict", "injector/internal/*", "internal/lab", "internal/inventory", "internal/power", "internal/control", "internal/evidence", "internal/netns", "internal/cgroup", "internal/digest", "internal/proc", "internal/durable", "internal/pluginfolder", "plugins", "plugins/fault"}, "commands tie packages together; it never sees the agent's packages"},
+	{"injector", []string{"experiments", "experiments/strict", "injector/internal/*", "internal/conformance", "internal/lab", "internal/inventory", "internal/pluginhost", "internal/power", "internal/control", "internal/evidence", "internal/netns", "internal/cgroup", "internal/digest", "internal/proc", "internal/durable", "internal/pluginfolder", "plugins", "plugins/fault"}, "commands tie packages together; it never sees the agent's packages"},
 	{"injector/internal/plan", []string{"experiments", "internal/inventory", "plugins/fault"}, "pure: same input, same plan"},
 	{"injector/internal/load", []string{"experiments", "experiments/strict", "injector/internal/plan", "internal/inventory", "plugins/fault"}, "reads and plans all layouts before anything is touched; the runner and the commands share it"},
 	{"injector/internal/report", []string{"experiments", "injector/internal/plan"}, "pure: gets the run, returns bytes"},
@@ -37,13 +37,14 @@ var Rules = []Rule{
 	{"docs/example/mtu", []string{"plugins/fault"}, "the example imports what any plugin may"},
 	{"docs/example/mtu/alone", []string{"docs/example/mtu", "plugins/fault"}, "a plugin in one line"},
 
-	{"hostagent", []string{"hostagent/internal/*", "internal/control", "internal/journal", "internal/lab", "internal/durable", "internal/evidence", "internal/failpoint", "internal/proc", "internal/cgroup", "internal/digest", "internal/pluginhost", "plugins/*"}, "ties packages together and lists the built-in plugins; it never sees the injector's packages"},
+	{"hostagent", []string{"hostagent/internal/*", "internal/control", "internal/journal", "internal/lab", "internal/pluginfolder", "internal/durable", "internal/evidence", "internal/failpoint", "internal/proc", "internal/cgroup", "internal/digest", "internal/pluginhost", "plugins/*"}, "ties packages together and lists the built-in plugins; it never sees the injector's packages"},
 	{"hostagent/internal/agent", []string{"hostagent/internal/guardian", "internal/cgroup", "internal/control", "internal/digest", "internal/durable", "internal/evidence", "internal/failpoint", "internal/journal", "internal/pluginhost", "internal/proc", "plugins/fault"}, "the injection state machine: one of three callers of plugins"},
 	{"hostagent/internal/guardian", []string{"internal/cgroup", "internal/control", "internal/digest", "internal/durable", "internal/evidence", "internal/failpoint", "internal/journal", "internal/proc", "plugins/fault"}, "fencing and cold revert: no network, no process of its own to start"},
 	{"hostagent/internal/mock", []string{"plugins/fault"}, "a fault that misbehaves on order, for tests of the agent"},
 
 	{"internal/arch", nil, "reads the others as text"},
 	{"internal/cgroup", nil, "plugins import it"},
+	{"internal/conformance", []string{"internal/digest", "internal/inventory", "internal/lab", "internal/netns", "internal/pluginhost", "internal/proc", "plugins/fault"}, "runs plugins as real processes in a lab host: one of three callers of plugins"},
 	{"internal/control", []string{"internal/durable", "internal/evidence", "internal/failpoint", "plugins/fault"}, "messages, signing and carriage"},
 	{"internal/digest", []string{"plugins/fault"}, "reads the host, changes nothing"},
 	{"internal/digest/digesttest", []string{"internal/digest", "internal/need", "internal/proc"}, "compares the machine before and after a test binary"},
@@ -65,7 +66,7 @@ var Rules = []Rule{
 
 	{"plugins", []string{"plugins/fault"}, "embeds the descriptions and nothing else"},
 	{"plugins/fault", []string{"plugins/internal/faultpb"}, "the contract; protobuf stops here"},
-	{"plugins/faulttest", []string{"internal/cgroup", "internal/digest", "internal/digest/digesttest", "internal/need", "internal/inventory", "internal/lab", "internal/netns", "internal/pluginhost", "internal/proc", "plugins/fault"}, "runs plugins as real processes in a lab host"},
+	{"plugins/faulttest", []string{"internal/conformance", "internal/digest/digesttest", "internal/need", "internal/lab", "internal/proc", "plugins/fault"}, "the suite as a Go test"},
 	{"plugins/internal/group", []string{"internal/cgroup", "plugins/fault"}, "one setting of a control group, for the faults that change one"},
 	{"plugins/internal/grouptest", []string{"internal/cgroup", "internal/need", "internal/proc", "plugins/faulttest"}, "groups and programs for the tests of such faults"},
 	{"plugins/internal/*", nil, "shared by plugins"},
@@ -94,6 +95,7 @@ var Starters = map[string]string{
 	"injector":                    "mkfs probe of preflight, the terminal's keeper",
 	"injector/internal/runner":    "the path of its own executable",
 	"internal/digest/digesttest":  "none: it reads start times",
-	"plugins/faulttest":           "plugins under test",
+	"internal/conformance":        "plugins under test",
+	"plugins/faulttest":           "the path of its own executable",
 	"plugins/internal/grouptest":  "programs that tests limit",
 }

@@ -40,7 +40,11 @@ type Config struct {
 	Lock   string   // path of the lock file, given to the plugin as FIREDRILL_LOCK
 	Cgroup string   // folder of the control group the plugin is moved into; empty: the agent's own
 	Env    []string // added to the plugin's environment, which is empty otherwise
-	Logger *slog.Logger
+	// Confined leaves the plugin the named capabilities of root and no others;
+	// the calling program must have called Main.
+	Confined     bool
+	Capabilities []string
+	Logger       *slog.Logger
 }
 
 // Plugin is a running plugin. Its Driver methods honour the deadline of their
@@ -66,7 +70,7 @@ func Launch(ctx context.Context, c Config) (*Plugin, error) {
 	r := newRunner(c)
 	config := &goplugin.ClientConfig{
 		HandshakeConfig:  fault.Handshake,
-		Plugins:          fault.Plugins(),
+		VersionedPlugins: versions(),
 		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC},
 		SkipHostEnv:      true,
 		StartTimeout:     StartTimeout,
@@ -91,6 +95,19 @@ func Launch(ctx context.Context, c Config) (*Plugin, error) {
 		return nil, fmt.Errorf("launch plugin %s: %w", c.Kind, errors.Join(ctx.Err(), late))
 	}
 }
+
+// versions are the plugin sets by version of the contract: the newest that both
+// sides speak is taken.
+func versions() map[int]goplugin.PluginSet {
+	sets := map[int]goplugin.PluginSet{}
+	for _, v := range fault.Contracts() {
+		sets[v] = fault.Plugins()
+	}
+	return sets
+}
+
+// Contract is the version of the contract that both sides speak.
+func (p *Plugin) Contract() int { return p.client.NegotiatedVersion() }
 
 func (p *Plugin) connect() error {
 	protocol, err := p.client.Client()

@@ -70,8 +70,9 @@ func (r *runner) Start(context.Context) error {
 	if r.stderr, err = newTail(filepath.Join(r.dir, "stderr")); err != nil {
 		return errors.Join(err, r.stdout.Close())
 	}
+	path, args := r.c.command()
 	p, err := proc.Start(proc.Spec{
-		Path: r.c.Path, Args: r.c.Args, Env: r.env,
+		Path: path, Args: args, Env: r.env,
 		Stdout: r.stdout.write, Stderr: r.stderr.write,
 		Attr: &syscall.SysProcAttr{Setsid: true},
 	})

@@ -4,6 +4,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/firedrill-io/firedrill/internal/conformance"
 )
 
 // docs/writing-a-fault.md names every history, and every planted mistake with
@@ -15,8 +17,8 @@ func TestPageNamesHistoriesAndMistakes(t *testing.T) {
 	}
 	page := strings.Join(strings.Fields(string(b)), " ")
 	var names []string
-	for _, h := range histories {
-		names = append(names, h.name)
+	for _, h := range conformance.Histories() {
+		names = append(names, h.Name)
 	}
 	if list := strings.Join(names, " · "); !strings.Contains(page, list) {
 		t.Errorf("the page lists other histories than: %s", list)

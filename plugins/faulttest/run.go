@@ -2,14 +2,13 @@ package faulttest
 
 import (
 	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"testing"
 
+	"github.com/firedrill-io/firedrill/internal/conformance"
 	"github.com/firedrill-io/firedrill/internal/need"
+	"github.com/firedrill-io/firedrill/internal/proc"
 	"github.com/firedrill-io/firedrill/plugins/fault"
 )
 
@@ -25,23 +24,45 @@ func Run(t *testing.T, plugin fault.Driver, c Case) {
 	if err := current(plugin); err != nil {
 		t.Error(err)
 	}
-	s, err := newSuite(t, plugin, c)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := newSuite(t, plugin, c)
 	if c.Refused != "" {
-		for _, w := range s.refused() {
+		for _, w := range s.Refused(t.Context(), nil) {
 			t.Error(w)
 		}
 		return
 	}
-	for _, h := range histories {
-		t.Run(h.name, func(t *testing.T) {
-			for _, w := range s.try(h) {
+	runAll(t, s)
+}
+
+func runAll(t *testing.T, s *conformance.Suite) {
+	t.Helper()
+	ctx := t.Context() // the lab outlives a history
+	for _, h := range conformance.Histories() {
+		t.Run(h.Name, func(t *testing.T) {
+			for _, w := range s.Try(ctx, h) {
 				t.Error(w)
 			}
 		})
 	}
+}
+
+// newSuite makes a suite of the test binary itself; its lab goes with the test.
+func newSuite(t *testing.T, plugin fault.Driver, c Case) *conformance.Suite {
+	t.Helper()
+	info, err := plugin.Describe(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := conformance.New(conformance.Subject{Info: info, Path: proc.Self, Args: []string{rolePlugin, string(info.Kind)}}, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
 }
 
 // current compares the description on disk with what the plugin says.
@@ -58,75 +79,4 @@ func current(plugin fault.Driver) error {
 		return fmt.Errorf("%s is stale; run make generate, which writes:\n%s", Description, want.String())
 	}
 	return nil
-}
-
-// suite is one case on its way through the histories.
-type suite struct {
-	t      *testing.T // of all histories: its end ends the lab
-	c      Case
-	info   fault.Info
-	params json.RawMessage
-	place  *place // nil: raise one
-}
-
-func newSuite(t *testing.T, plugin fault.Driver, c Case) (*suite, error) {
-	info, err := plugin.Describe(t.Context())
-	if err != nil {
-		return nil, err
-	}
-	params, err := json.Marshal(c.Params)
-	if err != nil {
-		return nil, fmt.Errorf("encode parameters: %w", err)
-	}
-	if c.Params == nil {
-		params = []byte("{}")
-	}
-	return &suite{t: t, c: c, info: info, params: params}, nil
-}
-
-// ready raises the lab, unless one is there that nobody has spoilt.
-func (s *suite) ready() error {
-	if s.place != nil {
-		return nil
-	}
-	p, err := raise(s.t, s.info.OutOfBand)
-	if err != nil {
-		return fmt.Errorf("raise lab: %w", err)
-	}
-	if s.c.Setup != nil {
-		if err := s.c.Setup(p.host); err != nil {
-			return fmt.Errorf("set up host: %w", err)
-		}
-	}
-	s.place = p
-	return nil
-}
-
-// try puts the plugin through h. A history that went wrong may have spoilt the
-// host: the next one gets another.
-func (s *suite) try(h history) (wrong []string) {
-	if err := s.ready(); err != nil {
-		return []string{err.Error()}
-	}
-	tr := &trial{place: s.place, c: s.c, kind: s.info.Kind, params: s.params}
-	wrong = tr.run(h)
-	if len(wrong) > 0 {
-		s.place = nil
-	}
-	return wrong
-}
-
-// refused checks that Prepare refuses, names the parameter and touches nothing.
-func (s *suite) refused() []string {
-	return s.try(history{"refused", func(tr *trial) {
-		ctx, cancel := bounded()
-		defer cancel()
-		_, err := tr.agent.Prepare(ctx, tr.target(), tr.params)
-		var r *fault.RefusedError
-		field := strings.TrimPrefix(s.c.Refused, "target")
-		if !errors.As(err, &r) || r.Field != field {
-			tr.failf("prepare: error %v, want a refusal of %s", err, s.c.Refused)
-		}
-		tr.unchanged()
-	}})
 }

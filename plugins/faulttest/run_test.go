@@ -27,23 +27,3 @@ func TestStaleDescriptionIsFound(t *testing.T) {
 		}
 	}
 }
-
-func TestMeasuresAreCompared(t *testing.T) {
-	m := fault.Measure{Name: "rate", Value: 100, Unit: "1/s"}
-	for _, c := range []struct {
-		name      string
-		achieved  []fault.Measure
-		tolerance float64
-		ok        bool
-	}{
-		{"equal", []fault.Measure{{Name: "x"}, m}, 0, true},
-		{"near", []fault.Measure{{Name: "rate", Value: 104, Unit: "1/s"}}, 0.05, true},
-		{"far", []fault.Measure{{Name: "rate", Value: 106, Unit: "1/s"}}, 0.05, false},
-		{"other unit", []fault.Measure{{Name: "rate", Value: 100, Unit: "1/min"}}, 0.05, false},
-		{"not said", nil, 1, false},
-	} {
-		if problem := compareMeasure(c.achieved, m, c.tolerance); (problem == "") != c.ok {
-			t.Errorf("%s: %q", c.name, problem)
-		}
-	}
-}

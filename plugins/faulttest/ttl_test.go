@@ -131,6 +131,7 @@ func ttlCase() Case {
 		Params: ttlParams{TTL: ttlAsked},
 		Setup:  set(ttlFound),
 		Meter:  sniffTTL,
+		Dose:   hops(ttlAsked),
 		Disturb: &Disturbance{
 			Change: set(ttlOthers),
 			Kept: func(h *Host) error {

@@ -1,4 +1,4 @@
-package faulttest
+package conformance
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
 )
@@ -98,8 +99,14 @@ func (a *agent) call(ctx context.Context, r request) (reply, error) {
 	}
 }
 
-func (a *agent) launch(ctx context.Context, kind fault.Kind) (reply, error) {
-	return a.call(ctx, request{Op: opLaunch, Kind: kind})
+func (a *agent) launch(ctx context.Context, l launchRequest) (reply, error) {
+	return a.call(ctx, request{Op: opLaunch, Launch: &l})
+}
+
+// signal sends the plugin a signal.
+func (a *agent) signal(ctx context.Context, sig syscall.Signal) error {
+	_, err := a.call(ctx, request{Op: opSignal, Signal: int(sig)})
+	return err
 }
 
 // killPlugin kills the plugin at the instant at.

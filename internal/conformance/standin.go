@@ -1,4 +1,4 @@
-package faulttest
+package conformance
 
 import (
 	"context"
@@ -14,15 +14,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/firedrill-io/firedrill/internal/pluginhost"
-	"github.com/firedrill-io/firedrill/internal/proc"
 	"github.com/firedrill-io/firedrill/plugins/fault"
 )
 
-// Roles of the test binary, as first argument.
+// Roles of the program that runs the suite, as first argument.
 const (
-	roleStandIn = "faulttest-agent"  // argument: folder for lock and sockets
-	rolePlugin  = "faulttest-plugin" // argument: kind
-	roleDigest  = "faulttest-digest"
+	roleStandIn = "conformance-agent" // argument: folder for lock and sockets
+	roleDigest  = "conformance-digest"
 )
 
 // standIn is what stands in for the host agent: it starts the plugin where an
@@ -94,7 +92,7 @@ func (s *standIn) answer(ctx context.Context, r request) {
 func (s *standIn) do(ctx context.Context, r request) (rep reply, err error) {
 	switch r.Op {
 	case opLaunch:
-		return s.launch(ctx, r.Kind)
+		return s.launch(ctx, *r.Launch)
 	case opKill:
 		time.Sleep(r.At.Sub(fault.Now()))
 		s.killPlugin()
@@ -103,6 +101,9 @@ func (s *standIn) do(ctx context.Context, r request) (rep reply, err error) {
 	p := s.current()
 	if p == nil {
 		return rep, errors.New("no plugin runs")
+	}
+	if r.Op == opSignal {
+		return rep, unix.Kill(p.PID(), unix.Signal(r.Signal))
 	}
 	switch r.Op {
 	case opDescribe:
@@ -127,10 +128,10 @@ func (s *standIn) current() *pluginhost.Plugin {
 	return s.plugin
 }
 
-func (s *standIn) launch(ctx context.Context, kind fault.Kind) (reply, error) {
+func (s *standIn) launch(ctx context.Context, l launchRequest) (reply, error) {
 	s.killPlugin()
 	p, err := pluginhost.Launch(ctx, pluginhost.Config{
-		Kind: kind, Path: proc.Self, Args: []string{rolePlugin, string(kind)},
+		Kind: l.Kind, Path: l.Path, Args: l.Args, Confined: l.Confined, Capabilities: l.Capabilities,
 		Dir: s.dir, Lock: filepath.Join(s.dir, "lock"),
 	})
 	if err != nil {

@@ -1,4 +1,4 @@
-package faulttest
+package conformance
 
 import (
 	"encoding/json"
@@ -11,7 +11,8 @@ type op string
 
 const (
 	opLaunch   op = "launch"
-	opKill     op = "kill" // the plugin, at request.At
+	opKill     op = "kill"   // the plugin, at request.At
+	opSignal   op = "signal" // the plugin gets request.Signal
 	opDescribe op = "describe"
 	opPrepare  op = "prepare"
 	opApply    op = "apply"
@@ -20,15 +21,25 @@ const (
 	opRevert   op = "revert"
 )
 
+// launchRequest says which plugin is started, and with what.
+type launchRequest struct {
+	Kind         fault.Kind `json:"kind"`
+	Path         string     `json:"path"`
+	Args         []string   `json:"args,omitempty"`
+	Confined     bool       `json:"confined,omitempty"`
+	Capabilities []string   `json:"capabilities,omitempty"`
+}
+
 // request is one line to the stand-in. Requests are answered as they end, not
 // in order.
 type request struct {
 	Seq    uint64          `json:"seq"`
 	Op     op              `json:"op"`
-	Kind   fault.Kind      `json:"kind,omitempty"`
+	Launch *launchRequest  `json:"launch,omitempty"`
+	Signal int             `json:"signal,omitempty"`
 	Cancel uint64          `json:"cancel,omitempty"`
 	Target fault.Target    `json:"target,omitzero"`
-	Params json.RawMessage `json:"params,omitempty"`
+	Params []byte          `json:"params,omitempty"` // may be no JSON
 	Change json.RawMessage `json:"change,omitempty"`
 	Items  []fault.RawItem `json:"items,omitempty"`
 	At     fault.BootTime  `json:"at,omitempty"`

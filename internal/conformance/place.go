@@ -1,4 +1,4 @@
-package faulttest
+package conformance
 
 import (
 	"context"
@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"testing"
+	"path/filepath"
 	"time"
 
 	"github.com/firedrill-io/firedrill/internal/digest"
@@ -28,20 +28,13 @@ func bounded() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), callTime)
 }
 
-func kindOf(d fault.Driver) fault.Kind {
-	info, err := d.Describe(context.Background())
-	if err != nil {
-		return ""
-	}
-	return info.Kind
-}
-
 // place is a lab with the host under test and, beside it, its neighbours.
 type place struct {
 	lab    *lab.Lab
 	host   *Host
 	beside bool   // the agent is on the machine, not in the host
 	folder string // of the stand-in, when it is beside
+	start  launchRequest
 }
 
 // neighbourhood is the host under test (a), one in its rack and one on another site.
@@ -65,25 +58,47 @@ func neighbourhood() inventory.Inventory {
 	}
 }
 
-// raise raises the lab; it goes with the test.
-func raise(t testing.TB, beside bool) (*place, error) {
-	l, err := lab.Up(t.Context(), lab.Config{Inventory: neighbourhood()})
+// raise raises the lab; the caller must close the place.
+func raise(ctx context.Context, s Subject) (*place, error) {
+	l, err := lab.Up(ctx, lab.Config{Inventory: neighbourhood()})
 	if err != nil {
 		return nil, err
 	}
-	p := &place{lab: l, host: &Host{Name: "a", Lab: l}, beside: beside}
-	t.Cleanup(func() {
-		if err := l.Down(); err != nil {
-			t.Error(err)
-		}
-	})
-	if beside {
-		if p.folder, err = os.MkdirTemp("", "faulttest"); err != nil {
-			return nil, err
-		}
-		t.Cleanup(func() { _ = os.RemoveAll(p.folder) })
+	p := &place{lab: l, host: &Host{Name: "a", Lab: l}, beside: s.Info.OutOfBand}
+	p.start = launchRequest{Kind: s.Info.Kind, Path: s.Path, Args: s.Args, Confined: s.Confined, Capabilities: s.Info.Needs.Capabilities}
+	if p.beside {
+		p.folder, err = os.MkdirTemp("", "faulttest")
 	}
-	return p, p.host.refresh()
+	if err == nil {
+		err = p.host.refresh()
+	}
+	if err == nil && s.Carry && !p.beside {
+		err = p.carry()
+	}
+	if err != nil {
+		return nil, errors.Join(err, p.close())
+	}
+	return p, nil
+}
+
+// carry copies the executable into the host.
+func (p *place) carry() error {
+	b, err := os.ReadFile(p.start.Path)
+	if err != nil {
+		return fmt.Errorf("carry the plugin into the host: %w", err)
+	}
+	p.start.Path = filepath.Join("/data", "plugin-"+filepath.Base(p.start.Path))
+	if err := os.WriteFile(p.host.Path(p.start.Path), b, 0o755); err != nil {
+		return fmt.Errorf("carry the plugin into the host: %w", err)
+	}
+	return nil
+}
+
+func (p *place) close() error {
+	if p.folder != "" {
+		_ = os.RemoveAll(p.folder)
+	}
+	return p.lab.Down()
 }
 
 // target is what an agent would make of the host.

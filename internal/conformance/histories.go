@@ -1,21 +1,26 @@
-package faulttest
+package conformance
 
 import (
 	"context"
 	"errors"
+	"slices"
+	"syscall"
 	"time"
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
 )
 
-// history is a sequence of steps an agent can put a plugin through. Every one
+// History is a sequence of steps an agent can put a plugin through. Every one
 // must leave the host as it was found.
-type history struct {
-	name string
-	run  func(*trial)
+type History struct {
+	Name  string
+	steps func(*trial)
 }
 
-var histories = []history{
+// Histories returns all of them.
+func Histories() []History { return slices.Clone(histories) }
+
+var histories = []History{
 	{"prepare only", func(tr *trial) { tr.prepare(); tr.unchanged() }},
 	{"apply, revert", func(tr *trial) {
 		tr.prepare()
@@ -44,11 +49,59 @@ var histories = []history{
 		tr.absent()
 		tr.unchanged()
 	}},
+	{"killed between all calls", killedBetween},
 	{"killed during apply", killedDuringApply},
+	{"stopped over its end", stopped},
 	{"cancelled", cancelled},
 	{"disturbed by another owner", disturbed},
 	{"renewed", renewed},
 	{"hard end passed with the agent gone", agentGone},
+	{"hostile parameters", hostileParameters},
+}
+
+// killedBetween has every call answered by a process that knows nothing of the
+// calls before.
+func killedBetween(tr *trial) {
+	tr.prepare()
+	tr.restart()
+	tr.apply()
+	tr.restart()
+	tr.present()
+	tr.restart()
+	tr.revert()
+	tr.restart()
+	tr.revert()
+	tr.absent()
+	tr.unchanged()
+}
+
+// stopped has the plugin stand still, as under SIGSTOP or a debugger: over its
+// start and its end, after which it must not bring the fault, and under a live
+// fault, which another process then reverts.
+func stopped(tr *trial) {
+	tr.prepare()
+	ctx, cancel := bounded()
+	defer cancel()
+	at := fault.Now().Add(600 * time.Millisecond)
+	until := at.Add(300 * time.Millisecond)
+	answer := tr.inApplyUntil(ctx, at, until)
+	time.Sleep(100 * time.Millisecond)
+	tr.must("stop plugin", tr.agent.signal(ctx, syscall.SIGSTOP))
+	time.Sleep(until.Add(200 * time.Millisecond).Sub(fault.Now()))
+	tr.must("let plugin go on", tr.agent.signal(ctx, syscall.SIGCONT))
+	if err := answer(); err == nil {
+		tr.failf("apply that came to itself after the end: said that it applied")
+	}
+	tr.absent()
+	tr.unchanged()
+
+	tr.apply()
+	tr.must("stop plugin", tr.agent.signal(ctx, syscall.SIGSTOP))
+	tr.restart()
+	tr.present()
+	tr.revert()
+	tr.absent()
+	tr.unchanged()
 }
 
 // killDelays are the moments after the start at which a plugin is killed: most
@@ -98,7 +151,7 @@ func cancelled(tr *trial) {
 func disturbed(tr *trial) {
 	d := tr.c.Disturb
 	if d == nil {
-		if tr.c.Alone == "" {
+		if tr.c.Alone == "" && !tr.c.Strange {
 			tr.failf("the case has neither Disturb nor a reason in Alone")
 		}
 		return

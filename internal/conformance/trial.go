@@ -1,4 +1,4 @@
-package faulttest
+package conformance
 
 import (
 	"context"
@@ -24,7 +24,7 @@ const observeTime = 3 * time.Second
 type trial struct {
 	place  *place
 	c      Case
-	kind   fault.Kind
+	info   fault.Info
 	params json.RawMessage
 
 	before digest.Digest
@@ -47,7 +47,7 @@ func (tr *trial) must(step string, err error) {
 }
 
 // run puts the plugin through h and returns what is wrong.
-func (tr *trial) run(h history) (wrong []string) {
+func (tr *trial) run(h History) (wrong []string) {
 	defer func() {
 		if r := recover(); r != nil && r != any(abandoned{}) {
 			panic(r)
@@ -61,7 +61,7 @@ func (tr *trial) run(h history) (wrong []string) {
 	tr.before, err = tr.place.digest()
 	tr.must("list host", err)
 	tr.begin()
-	h.run(tr)
+	h.steps(tr)
 	return tr.wrong
 }
 
@@ -76,7 +76,7 @@ func (tr *trial) begin() {
 func (tr *trial) launch() {
 	ctx, cancel := bounded()
 	defer cancel()
-	_, err := tr.agent.launch(ctx, tr.kind)
+	_, err := tr.agent.launch(ctx, tr.place.start)
 	tr.must("launch", err)
 }
 
@@ -140,6 +140,36 @@ func (tr *trial) present() {
 		return o.State == fault.Present && (o.Dose == fault.InForce || o.Dose == fault.Exercised)
 	})
 	tr.metered()
+	tr.dosed()
+}
+
+// dosed compares what the meter reads with what the case asks for.
+func (tr *trial) dosed() {
+	if tr.c.Meter == nil {
+		return
+	}
+	measured, err := tr.c.Meter(tr.place.host)
+	tr.must("read meter", err)
+	for _, m := range tr.c.Dose {
+		if problem := compareMeasure(measured, m, tr.c.Tolerance); problem != "" {
+			tr.failf("the dose is wrong: asked %s", strings.Replace(problem, "the plugin says", "the meter reads", 1))
+		}
+	}
+}
+
+// noticed is metered for a plugin of which nothing else is known.
+func (tr *trial) noticed() {
+	now, err := tr.place.digest()
+	tr.must("list host", err)
+	if !tr.place.beside && len(digest.Diff(tr.before, now)) == 0 {
+		tr.failf("the plugin says that the fault is present, and nothing that the host lists is different")
+	}
+	o := tr.observe("an answer", func(fault.Observation) bool { return true })
+	for _, m := range o.Asked {
+		if problem := compareMeasure(o.Achieved, m, tr.c.Tolerance); problem != "" {
+			tr.failf("in force by another dose: asked %s", problem)
+		}
+	}
 }
 
 func (tr *trial) absent() {
@@ -151,6 +181,9 @@ func (tr *trial) absent() {
 // metered compares what the plugin says it achieved with an independent meter.
 func (tr *trial) metered() {
 	if tr.c.Meter == nil {
+		if tr.c.Strange {
+			tr.noticed()
+		}
 		return
 	}
 	measured, err := tr.c.Meter(tr.place.host)
@@ -170,6 +203,7 @@ func (tr *trial) metered() {
 	}
 }
 
+// compareMeasure says how achieved differs from m; empty if it does not.
 func compareMeasure(achieved []fault.Measure, m fault.Measure, tolerance float64) (problem string) {
 	for _, a := range achieved {
 		if a.Name != m.Name {
@@ -203,10 +237,14 @@ func (tr *trial) unchanged() {
 
 // inApply starts Apply for at and returns a function that waits for its answer.
 func (tr *trial) inApply(ctx context.Context, at fault.BootTime) (answer func() error) {
+	return tr.inApplyUntil(ctx, at, at.Add(lease))
+}
+
+func (tr *trial) inApplyUntil(ctx context.Context, at, until fault.BootTime) (answer func() error) {
 	done := make(chan error, 1)
 	items := tr.item()
 	go func() {
-		applied, err := tr.agent.Apply(ctx, items, at, at.Add(lease))
+		applied, err := tr.agent.Apply(ctx, items, at, until)
 		if err == nil {
 			err = applied[0].Err.Err()
 		}
