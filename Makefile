@@ -83,7 +83,7 @@ busy-host: setup build ## the fire with a loop on all CPUs in one lab host; writ
 	@go test -v -count 1 -tags soak -run '^TestFireWithBusyHost$$' ./internal/e2e -keep $(CURDIR)/bin/busy
 	@bin/resultpage -o docs/results/busy-host.md busy-host bin/busy
 
-KINDS       = $(filter-out fault faulttest internal,$(notdir $(patsubst %/,%,$(wildcard plugins/*/))))
+KINDS       = $(filter-out examples fault faulttest internal,$(notdir $(patsubst %/,%,$(wildcard plugins/*/))))
 generate: build ## everything that is generated and committed
 	@for kind in $(KINDS); do echo "describing $$kind" && bin/hostagent plugin $$kind --describe > bin/describe.json && mv bin/describe.json plugins/$$kind/ || exit 1; done
 	@go run ./docs/example/mtu/alone --describe > bin/describe.json && mv bin/describe.json docs/example/mtu/

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/firedrill-io/firedrill/experiments/strict"
+	"github.com/firedrill-io/firedrill/internal/conformance"
 	"github.com/firedrill-io/firedrill/internal/lab"
 )
 
@@ -22,6 +23,7 @@ var version = "dev"
 
 func main() {
 	lab.Main()
+	conformance.Main()
 	// Ctrl-C is caught for good: a second one must not end a revert half-way.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := execute(ctx, os.Args[1:])

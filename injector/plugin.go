@@ -20,7 +20,7 @@ func newPluginCommand() *cobra.Command {
 		Use:   "plugin",
 		Short: "List kinds of fault, begin one of your own, and try it out",
 	}
-	cmd.AddCommand(newPluginListCommand(), newPluginNewCommand())
+	cmd.AddCommand(newPluginListCommand(), newPluginNewCommand(), newPluginTestCommand(), newPluginManifestCommand())
 	return cmd
 }
 

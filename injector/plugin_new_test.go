@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -56,6 +57,18 @@ func tool(t *testing.T, dir string, env []string, argv ...string) string {
 	return out.String()
 }
 
+// fails runs a program that is to fail, and returns what it prints and its exit code.
+func fails(t *testing.T, argv ...string) (out string, code int) {
+	t.Helper()
+	cmd := exec.Command(argv[0], argv[1:]...)
+	b, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		t.Fatalf("%q: %v\n%s", argv, err, b)
+	}
+	return string(b), exit.ExitCode()
+}
+
 // A fault that was begun in a fresh clone adds its folder and one line, and is
 // green as it stands: formatted, vetted, in the shape of the others, built in,
 // with an effect that an independent meter sees, and left as found by every
@@ -83,7 +96,7 @@ func TestBegunFaultIsGreen(t *testing.T) {
 	}
 	out := tool(t, dir, nil, "go", "test", "-trimpath", "-count=1", "-v", "./plugins/fewhops")
 	for _, name := range []string{"TestEffect", "TestWithoutFaultThereIsNoEffect", "TestConformance/apply,_revert", "TestConformance/killed_during_apply", "TestConformanceOfRefusals"} {
-		if need.Met(need.Root) && !strings.Contains(out, "--- PASS: "+name) {
+		if need.Met(need.Root) && need.Met(need.Loop) && need.Met(need.Mkfs) && !strings.Contains(out, "--- PASS: "+name) {
 			t.Errorf("%s did not pass:\n%s", name, out)
 		}
 	}

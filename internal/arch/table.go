@@ -15,7 +15,7 @@ var Rules = []Rule{
 	{"experiments/condition", nil, "the language of stop conditions; agents never link it"},
 	{"experiments/strict", nil, "strict YAML with positions, for every file people write"},
 
-	{"injector", []string{"experiments", "experiments/strict", "injector/internal/*", "internal/conformance", "internal/lab", "internal/inventory", "internal/pluginhost", "internal/power", "internal/control", "internal/evidence", "internal/netns", "internal/cgroup", "internal/digest", "internal/proc", "internal/durable", "internal/pluginfolder", "plugins", "plugins/fault"}, "commands tie packages together; it never sees the agent's packages"},
+	{"injector", []string{"experiments", "experiments/strict", "injector/internal/*", "internal/conformance", "internal/lab", "internal/inventory", "internal/power", "internal/control", "internal/evidence", "internal/netns", "internal/cgroup", "internal/digest", "internal/proc", "internal/durable", "internal/pluginfolder", "plugins", "plugins/fault"}, "commands tie packages together; it never sees the agent's packages"},
 	{"injector/internal/plan", []string{"experiments", "internal/inventory", "plugins/fault"}, "pure: same input, same plan"},
 	{"injector/internal/load", []string{"experiments", "experiments/strict", "injector/internal/plan", "internal/inventory", "plugins/fault"}, "reads and plans all layouts before anything is touched; the runner and the commands share it"},
 	{"injector/internal/report", []string{"experiments", "injector/internal/plan"}, "pure: gets the run, returns bytes"},
@@ -31,6 +31,7 @@ var Rules = []Rule{
 	{"injector/internal/halt", []string{"internal/control", "plugins/fault"}, "ends runs from outside"},
 	{"injector/internal/preflight", []string{"internal/cgroup", "internal/lab"}, "tries out what this machine can do"},
 	{"injector/internal/scaffold", nil, "writes text"},
+	{"injector/internal/plugintest", []string{"internal/conformance", "internal/pluginfolder", "internal/pluginhost", "plugins/fault"}, "tries plugins of other people in a lab host"},
 	{"injector/internal/runner", []string{"experiments", "experiments/condition", "injector/internal/*", "internal/control", "internal/digest", "internal/durable", "internal/evidence", "internal/inventory", "internal/lab", "internal/power", "internal/proc", "plugins", "plugins/fault"}, "drives one run from file to report"},
 
 	{"docs/example", nil, "compares pages with code"},

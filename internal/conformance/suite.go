@@ -52,8 +52,8 @@ func (s *Suite) Close() error {
 	return err
 }
 
-// ready raises the lab, unless one is there that nobody has spoilt.
-func (s *Suite) ready(ctx context.Context) error {
+// Ready raises the lab, unless one is there that nobody has spoilt. Try calls it.
+func (s *Suite) Ready(ctx context.Context) error {
 	if s.place != nil {
 		return nil
 	}
@@ -73,7 +73,7 @@ func (s *Suite) ready(ctx context.Context) error {
 // Try puts the plugin through h and returns what was wrong. A history that went
 // wrong may have spoilt the host: the next one gets another.
 func (s *Suite) Try(ctx context.Context, h History) (wrong []string) {
-	if err := s.ready(ctx); err != nil {
+	if err := s.Ready(ctx); err != nil {
 		return []string{err.Error()}
 	}
 	tr := &trial{place: s.place, c: s.c, info: s.subject.Info, params: s.params}
@@ -105,15 +105,12 @@ func (s *Suite) Refused(ctx context.Context, params json.RawMessage) []string {
 	}})
 }
 
-// Unsupported asks the plugin to prepare, and returns its error if it says that
-// this machine lacks what it needs.
-func (s *Suite) Unsupported(ctx context.Context) (missing error) {
-	_ = s.Try(ctx, History{"supported", func(tr *trial) {
+// Prepares asks the plugin to prepare, and returns its error.
+func (s *Suite) Prepares(ctx context.Context) (refusal error) {
+	_ = s.Try(ctx, History{"prepares", func(tr *trial) {
 		ctx, cancel := bounded()
 		defer cancel()
-		if _, err := tr.agent.Prepare(ctx, tr.target(), tr.params); errors.Is(err, fault.ErrUnsupported) {
-			missing = err
-		}
+		_, refusal = tr.agent.Prepare(ctx, tr.target(), tr.params)
 	}})
-	return missing
+	return refusal
 }

@@ -27,6 +27,7 @@ const (
 	Nft   Need = "nft (package nftables)"
 
 	Chromium Need = "chromium (package chromium)"
+	Python   Need = "Python with gRPC (packages python3-grpcio, python3-protobuf)"
 	Git      Need = "git (package git)"
 )
 
@@ -38,7 +39,11 @@ var probes = map[Need]func() bool{
 	Nft:  func() bool { return exists("/usr/sbin/nft", "/sbin/nft") },
 
 	Chromium: func() bool { return exists("/usr/bin/chromium") },
-	Git:      func() bool { return exists("/usr/bin/git") },
+	Python: func() bool {
+		const packages = "/usr/lib/python3/dist-packages/"
+		return exists("/usr/bin/python3") && exists(packages+"grpc") && exists(packages+"google/protobuf")
+	},
+	Git: func() bool { return exists("/usr/bin/git") },
 }
 
 // Met says whether the machine meets n. A need without a probe counts as met,

@@ -26,12 +26,17 @@ import (
 
 // TestMain is the plugin when this test binary is started as one.
 func TestMain(m *testing.M) {
+	pluginhost.Main()
 	if os.Getenv(fault.Handshake.MagicCookieKey) != "" {
 		fault.Serve(fault.NewDriver(note{}))
 		return
 	}
 	if len(os.Args) > 1 && os.Args[1] == agentRole {
 		fmt.Fprintln(os.Stderr, runAgent(os.Args[2:]))
+		os.Exit(1)
+	}
+	if len(os.Args) > 1 && os.Args[1] == pythonAgentRole {
+		fmt.Fprintln(os.Stderr, runPythonAgent(os.Args[2:]))
 		os.Exit(1)
 	}
 	os.Exit(m.Run())
