@@ -26,6 +26,7 @@ func newGuardianCommand(o *options) *cobra.Command {
 				return err
 			}
 			c.Root, c.BootID, c.Drivers, c.Logger = o.root, bootID, builtin(), o.logger()
+			c.Start = o.startHere(c.Logger)
 			c.Spool = func() (guardian.Recorder, error) { return control.OpenSpool(o.spoolDir()) }
 			// SIGTERM goes to all of a service at once; the guardian's end is the
 			// agent's to decide.

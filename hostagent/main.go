@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/firedrill-io/firedrill/internal/pluginhost"
 )
 
 // version is stamped by the Makefile.
@@ -24,6 +26,7 @@ type options struct {
 }
 
 func main() {
+	pluginhost.Main()
 	// A terminal or log pipe that goes away must not end who guards a host.
 	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -79,7 +79,7 @@ func (r *revertOptions) revert(ctx context.Context, out io.Writer, name, bootID 
 	}
 	defer func() { _ = j.Close() }()
 	live := j.Live()
-	cold := &guardian.Reverter{Agent: name, Journal: j, Drivers: builtin(), By: journal.ByRevert, BootID: bootID, Logger: r.logger()}
+	cold := &guardian.Reverter{Agent: name, Journal: j, Drivers: builtin(), Start: r.startHere(r.logger()), By: journal.ByRevert, BootID: bootID, Logger: r.logger()}
 	if spool, err := control.OpenSpool(r.spoolDir()); err == nil {
 		cold.Evidence = spool
 		defer func() { _ = spool.Close() }()

@@ -26,6 +26,7 @@ type serveOptions struct {
 	name, nats, keys, power string
 	outOfBand               bool
 	hosts                   []string
+	folder                  string // of third-party plugins
 }
 
 func newServeCommand(o *options) *cobra.Command {
@@ -45,6 +46,7 @@ func newServeCommand(o *options) *cobra.Command {
 	f.StringVar(&s.keys, "keys", "", "folder with command.pub and agent.nk")
 	f.BoolVar(&s.outOfBand, "out-of-band", false, "act on other hosts through their power controller")
 	f.StringSliceVar(&s.hosts, "hosts", nil, "hosts to act on (out-of-band)")
+	f.StringVar(&s.folder, "plugins", "", "folder of third-party plugins, which only root can write to (default: only what is built in)")
 	f.StringVar(&s.power, "power", "", "socket of the power controller (out-of-band)")
 	return cmd
 }
@@ -84,9 +86,10 @@ func (s *serveOptions) run(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = spool.Close() }()
+	programs := s.programs(log)
 	a, err := agent.Start(ctx, agent.Config{
 		Name: s.name, Root: s.root, OutOfBand: s.outOfBand, Hosts: s.hosts, Power: s.power, Version: version,
-		Drivers: builtin(), Launch: s.launchPlugin(log), Digest: hostDigest, Evidence: spool, Logger: log,
+		Drivers: builtin(), Programs: programs, Launch: s.launchPlugin(log, programs), Start: s.startProgram(log), Digest: hostDigest, Evidence: spool, Logger: log,
 		Exempt: func(ctx context.Context) ([]netip.AddrPort, error) { return brokerPeers(ctx, s.nats) },
 		Guard: func(self guardian.ProcessID, groups guardian.Groups) (*guardian.Guard, error) {
 			return s.launchGuardian(s.name, self, groups)
@@ -122,12 +125,16 @@ func (s *serveOptions) connect(ctx context.Context, log *slog.Logger, spool *con
 	}
 }
 
-// launchPlugin starts built-in plugins by running this binary again.
-func (s *serveOptions) launchPlugin(log *slog.Logger) func(context.Context, fault.Kind, string) (agent.Plugin, error) {
+// launchPlugin starts built-in plugins by running this binary again, and others
+// as the executables that they are.
+func (s *serveOptions) launchPlugin(log *slog.Logger, programs map[fault.Kind]agent.Program) func(context.Context, fault.Kind, string) (agent.Plugin, error) {
 	if err := pluginhost.Sweep(s.pluginDir()); err != nil {
 		log.Warn("serve", "error", err)
 	}
 	return func(ctx context.Context, kind fault.Kind, group string) (agent.Plugin, error) {
+		if p, ok := programs[kind]; ok {
+			return s.launchProgram(ctx, kind, p.Program, group, log)
+		}
 		return pluginhost.Launch(ctx, pluginhost.Config{
 			Kind: kind, Path: proc.Self, Args: []string{"plugin", string(kind)},
 			Dir: s.pluginDir(), Lock: journal.LockPath(s.root), Cgroup: group, Logger: log.With("fault", string(kind)),

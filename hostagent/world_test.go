@@ -78,6 +78,7 @@ type world struct {
 	knob   string
 	keys   string
 	url    string
+	serve  []string // more arguments of serve
 	caller *control.Caller
 	agent  *proc.Process
 	ended  chan struct{} // closed when the agent has ended, with code
@@ -131,7 +132,7 @@ func (w *world) must(err error) {
 func (w *world) start(env ...string) {
 	w.t.Helper()
 	p, err := proc.Start(proc.Spec{
-		Path: w.binary, Args: []string{"serve", "--root", w.root, "--name", "h1", "--nats", w.url, "--keys", w.keys},
+		Path: w.binary, Args: append([]string{"serve", "--root", w.root, "--name", "h1", "--nats", w.url, "--keys", w.keys}, w.serve...),
 		Env: append(os.Environ(), env...), Stderr: os.Stderr,
 	})
 	w.must(err)
@@ -163,13 +164,17 @@ func (w *world) call(v control.Verb, body, out any) error {
 
 // inject goes as far as it gets: prepare, arm, fire, wait for applied.
 func (w *world) inject(p mock.Params, lease time.Duration) (fault.InjectionID, error) {
-	w.fired++
-	id := fault.InjectionID(fmt.Sprintf("i%d", w.fired))
 	p.File, p.Value = w.knob, after
 	params, err := json.Marshal(p)
 	w.must(err)
+	return w.injectKind(mock.Kind, params, lease)
+}
+
+func (w *world) injectKind(kind fault.Kind, params json.RawMessage, lease time.Duration) (fault.InjectionID, error) {
+	w.fired++
+	id := fault.InjectionID(fmt.Sprintf("i%d", w.fired))
 	var prepared control.PrepareReply
-	order := control.Injection{ID: id, Kind: mock.Kind, Host: "h1", Stage: "s", Params: params}
+	order := control.Injection{ID: id, Kind: kind, Host: "h1", Stage: "s", Params: params}
 	if err := w.call(control.VerbPrepare, control.PrepareRequest{Injections: []control.Injection{order}}, &prepared); err != nil {
 		return id, err
 	}

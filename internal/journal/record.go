@@ -52,6 +52,7 @@ type Record struct {
 	Contract int               `json:"contract,omitempty"` // fault.ContractVersion at Prepare
 	Plugin   string            `json:"plugin,omitempty"`   // version of the plugin that prepared
 	Kind     fault.Kind        `json:"kind,omitempty"`
+	Program  *Program          `json:"program,omitempty"` // nil: the plugin is built in
 	Run      string            `json:"run,omitempty"`
 	Stage    string            `json:"stage,omitempty"`
 	BootID   string            `json:"boot_id,omitempty"` // of the acting agent's host
@@ -61,6 +62,14 @@ type Record struct {
 	Lease    time.Duration     `json:"lease,omitempty"`
 	Applied  *fault.Applied    `json:"applied,omitempty"`
 	Error    *fault.Error      `json:"error,omitempty"`
+}
+
+// Program pins the executable of a plugin that is not built in: the one that
+// prepared an injection is the one that reverts it.
+type Program struct {
+	Path         string   `json:"path"`   // absolute
+	SHA256       string   `json:"sha256"` // hexadecimal
+	Capabilities []string `json:"capabilities,omitempty"`
 }
 
 // merge adds the news of a later record.

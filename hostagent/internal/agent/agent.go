@@ -40,6 +40,11 @@ type Config struct {
 	// Drivers are the built-in faults, to revert inside this process and to know
 	// what they are.
 	Drivers guardian.Drivers
+	// Programs are the plugins that are not built in; nil: none.
+	Programs map[fault.Kind]Program
+	// Start starts the executable that a record pins, in the control group (empty:
+	// none), to revert what a dead process left; nil: only what is built in.
+	Start func(ctx context.Context, kind fault.Kind, p journal.Program, group string) (fault.Driver, func(), error)
 	// Launch starts the plugin of a kind as a process in the control group
 	// (empty: none) and waits until it answers.
 	Launch func(ctx context.Context, kind fault.Kind, group string) (Plugin, error)
@@ -51,6 +56,12 @@ type Config struct {
 	Digest   func() (control.DigestReply, error) // nil: refused
 	Evidence guardian.Recorder                   // nil: none is kept
 	Logger   *slog.Logger
+}
+
+// Program is a plugin that is an executable of its own.
+type Program struct {
+	journal.Program
+	Info fault.Info
 }
 
 // Agent is a running agent. It implements control.Handler.
@@ -101,6 +112,9 @@ func Start(ctx context.Context, cfg Config) (*Agent, error) {
 		if a.infos[kind], err = d.Describe(ctx); err != nil {
 			return nil, fmt.Errorf("describe %s: %w", kind, err)
 		}
+	}
+	for kind, p := range cfg.Programs {
+		a.infos[kind] = p.Info
 	}
 	if err := a.open(ctx); err != nil {
 		a.release()

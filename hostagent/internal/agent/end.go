@@ -129,15 +129,29 @@ func (a *Agent) undo(inj *injection) (journal.Phase, error) {
 			return "", err
 		}
 	}
-	d := a.cfg.Drivers[inj.Kind]
-	if d == nil {
-		return "", errors.Join(first, fmt.Errorf("revert: no plugin process of %s", inj.Kind))
+	ctx, cancel := context.WithTimeout(context.Background(), a.patience)
+	defer cancel()
+	d, stop, err := guardian.DriverOf(ctx, a.cfg.Drivers, a.relaunch(), inj.record(a.bootID))
+	if err != nil {
+		return "", errors.Join(first, fmt.Errorf("revert %s: %w", inj.Kind, err))
 	}
+	defer stop()
 	phase, err := a.undoBy(d, inj)
 	if phase == "" {
 		err = errors.Join(first, err)
 	}
 	return phase, err
+}
+
+// relaunch starts the plugin of a live injection anew, known to whoever fences.
+func (a *Agent) relaunch() guardian.Starter {
+	return func(ctx context.Context, kind fault.Kind, _ journal.Program) (fault.Driver, func(), error) {
+		p, err := a.plugins.get(ctx, kind)
+		if err != nil {
+			return nil, nil, err
+		}
+		return p, func() { a.plugins.put(p) }, nil
+	}
 }
 
 func (a *Agent) undoBy(d fault.Driver, inj *injection) (journal.Phase, error) {

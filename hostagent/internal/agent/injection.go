@@ -29,6 +29,7 @@ type injection struct {
 	target  fault.Target
 	change  json.RawMessage
 	info    fault.Info
+	program *journal.Program // nil: built in
 	plugin  Plugin
 	created fault.BootTime
 	op      chan struct{} // one element: held by whoever changes the host for it
@@ -86,7 +87,7 @@ func (i *injection) record(bootID string) journal.Record {
 	target := i.target
 	return journal.Record{
 		ID: i.ID, Plugin: i.info.PluginVersion, Kind: i.Kind, Run: i.run, Stage: i.Stage,
-		BootID: bootID, Target: &target, Change: i.change,
+		BootID: bootID, Target: &target, Change: i.change, Program: i.program,
 	}
 }
 

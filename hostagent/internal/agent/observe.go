@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/firedrill-io/firedrill/hostagent/internal/guardian"
 	"github.com/firedrill-io/firedrill/internal/control"
 	"github.com/firedrill-io/firedrill/plugins/fault"
 )
@@ -31,9 +32,6 @@ func (a *Agent) observeOne(ctx context.Context, id fault.InjectionID) control.Ob
 	}
 	o := control.Observed{ID: id, Phase: string(rec.Phase), Applied: rec.Applied, Error: rec.Error}
 	var d fault.Driver
-	if own := a.cfg.Drivers[rec.Kind]; own != nil {
-		d = own
-	}
 	a.mu.Lock()
 	if inj := a.live[id]; inj != nil {
 		if inj.applied != nil {
@@ -47,11 +45,19 @@ func (a *Agent) observeOne(ctx context.Context, id fault.InjectionID) control.Ob
 		}
 	}
 	a.mu.Unlock()
-	if d == nil || len(rec.Change) == 0 {
+	if len(rec.Change) == 0 {
 		return o // ended long ago: its record was dropped with the need for it
 	}
 	ctx, cancel := context.WithTimeout(ctx, observeTimeout)
 	defer cancel()
+	if d == nil {
+		own, stop, err := guardian.DriverOf(ctx, a.cfg.Drivers, a.starter(), rec)
+		if err != nil {
+			return o
+		}
+		defer stop()
+		d = own
+	}
 	seen, err := d.Observe(ctx, *rec.Target, rec.Change)
 	o.Observation = seen
 	if err != nil && rec.Phase.Live() {

@@ -8,6 +8,7 @@ import (
 	"github.com/firedrill-io/firedrill/hostagent/internal/guardian"
 	"github.com/firedrill-io/firedrill/internal/journal"
 	"github.com/firedrill-io/firedrill/internal/proc"
+	"github.com/firedrill-io/firedrill/plugins/fault"
 )
 
 // recoverTimeout bounds the reverting at start; then the keeper of the lock is
@@ -63,7 +64,7 @@ func (a *Agent) recover(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, recoverTimeout)
 	defer cancel()
 	r := guardian.Reverter{
-		Agent: a.cfg.Name, Journal: a.journal, Drivers: a.cfg.Drivers, By: journal.ByStart,
+		Agent: a.cfg.Name, Journal: a.journal, Drivers: a.cfg.Drivers, Start: a.starter(), By: journal.ByStart,
 		BootID: a.bootID, Evidence: a.cfg.Evidence, Logger: a.cfg.Logger,
 	}
 	left := r.All(ctx)
@@ -76,6 +77,17 @@ func (a *Agent) recover(ctx context.Context) error {
 		return fmt.Errorf("start agent: %d of %d injections of an earlier process could not be reverted; see hostagent status", len(left), len(live))
 	}
 	return nil
+}
+
+// starter starts pinned executables where a fence finds them: nobody may revert
+// beside whoever takes over.
+func (a *Agent) starter() guardian.Starter {
+	if a.cfg.Start == nil {
+		return nil
+	}
+	return func(ctx context.Context, kind fault.Kind, p journal.Program) (fault.Driver, func(), error) {
+		return a.cfg.Start(ctx, kind, p, a.groups.Plugins)
+	}
 }
 
 func (a *Agent) startGuard() error {

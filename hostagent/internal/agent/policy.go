@@ -18,7 +18,7 @@ import (
 // agent's root folder. It is read anew for each command, so that it can be
 // changed at any time; reverting and halting never ask it.
 type Policy struct {
-	Kinds         []fault.Kind `yaml:"kinds"`          // allowed; absent: all that are built in
+	Kinds         []fault.Kind `yaml:"kinds"`          // allowed; absent: all that this agent has
 	MaxHardEnd    Span         `yaml:"max_hard_end"`   // longest injection
 	MaxUnattended Span         `yaml:"max_unattended"` // longest time without a renewal
 	Protected     []string     `yaml:"protected"`      // hosts that are never touched

@@ -48,6 +48,9 @@ func (a *Agent) prepareOne(ctx context.Context, order control.Injection, run str
 	}
 	inj := newInjection(order, run)
 	inj.info = info
+	if p, ok := a.cfg.Programs[order.Kind]; ok {
+		inj.program = &p.Program
+	}
 	if inj.target, err = a.target(ctx, order.Host, info); err != nil {
 		return err
 	}

@@ -3,7 +3,8 @@
 // agent's pidfd and watches its heartbeat. Whoever takes over kills first and
 // reverts then: agent and plugins are dead before the journal's lock is taken,
 // and nobody reverts without the lock. It reverts inside its own process and
-// needs no fork, no socket and no disk space for it.
+// needs no fork, no socket and no disk space for it; only a plugin that is not
+// built in is started for its revert.
 package guardian
 
 import (
@@ -44,6 +45,7 @@ type Config struct {
 	Plugins []string // groups to kill
 	BootID  string
 	Drivers Drivers
+	Start   Starter // of plugins that are not built in
 	// Spool opens the agent's evidence once the agent is dead; nil: none is kept.
 	Spool  func() (Recorder, error)
 	Logger *slog.Logger
@@ -127,7 +129,7 @@ func revert(ctx context.Context, c Config, reason string) error {
 	}
 	defer func() { _ = j.Close() }()
 	live := j.Live()
-	r := &Reverter{Agent: c.Name, Journal: j, Drivers: c.Drivers, By: journal.ByGuardian, BootID: c.BootID, Logger: c.Logger}
+	r := &Reverter{Agent: c.Name, Journal: j, Drivers: c.Drivers, Start: c.Start, By: journal.ByGuardian, BootID: c.BootID, Logger: c.Logger}
 	late := delayed{events: make(chan evidence.Event, maxDelayed)}
 	r.Evidence = late // the spool is opened after the host is reverted
 	ctx, cancel := context.WithTimeout(ctx, revertTimeout)

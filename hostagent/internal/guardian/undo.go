@@ -17,6 +17,26 @@ import (
 // Drivers are the faults that can be reverted inside this process.
 type Drivers map[fault.Kind]fault.Driver
 
+// Starter starts the executable that a record pins and returns its driver; the
+// caller must call stop. It fails if the executable is another one by now.
+type Starter func(ctx context.Context, kind fault.Kind, p journal.Program) (d fault.Driver, stop func(), err error)
+
+// errNoPlugin says that nobody here can revert a record.
+var errNoPlugin = errors.New("no built-in plugin of this kind, and the record pins no executable")
+
+// DriverOf returns what can revert and observe rec when no plugin process of it
+// runs: the built-in fault, inside this process, or the executable that the
+// record pins. The caller must call stop.
+func DriverOf(ctx context.Context, drivers Drivers, start Starter, rec journal.Record) (d fault.Driver, stop func(), err error) {
+	if rec.Program != nil && start != nil {
+		return start(ctx, rec.Kind, *rec.Program)
+	}
+	if d = drivers[rec.Kind]; d == nil || rec.Program != nil {
+		return nil, nil, errNoPlugin
+	}
+	return d, func() {}, nil
+}
+
 // Recorder takes evidence.
 type Recorder interface {
 	Append(evidence.Event) error
@@ -28,6 +48,7 @@ type Reverter struct {
 	Agent    string // name of the agent whose journal it is
 	Journal  *journal.Journal
 	Drivers  Drivers
+	Start    Starter // nil: only what is built in
 	By       journal.By
 	BootID   string
 	Evidence Recorder // nil: none is kept
@@ -107,13 +128,18 @@ func byHost(live []journal.Record) map[string][]journal.Record {
 
 func (r *Reverter) one(ctx context.Context, rec journal.Record) {
 	log := r.Logger.With("injection", rec.ID, "fault", rec.Kind)
-	d := r.Drivers[rec.Kind]
-	if d == nil || rec.Target == nil {
-		log.Error("revert: no built-in plugin of this kind, or a record without target", "target", rec.Target)
+	if rec.Target == nil {
+		log.Error("revert: the record has no target")
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, undoTimeout)
 	defer cancel()
+	d, stop, err := DriverOf(ctx, r.Drivers, r.Start, rec)
+	if err != nil {
+		log.Error("revert", "error", err)
+		return
+	}
+	defer stop()
 	failpoint.Hit(failpoint.BeforeRevert)
 	phase, err := Undo(ctx, d, *rec.Target, rec.Change, rec.BootID != r.BootID)
 	failpoint.Hit(failpoint.AfterRevert)
