@@ -14,7 +14,7 @@ import (
 
 func newPlanCommand() *cobra.Command {
 	var o load.Options
-	asJSON := false
+	asJSON, folder := false, ""
 	cmd := &cobra.Command{
 		Use:   "plan FILE|FOLDER",
 		Short: "Show what an experiment would do, when and to whom; touches no host",
@@ -24,10 +24,11 @@ func newPlanCommand() *cobra.Command {
 	o.Variables = varFlag(f)
 	f.StringArrayVar(&o.Layouts, "layout", nil, "plan only this layout (may be repeated; default: all, in file order)")
 	f.StringVar(&o.Inventory, "inventory", "", "inventory of the real hosts, instead of a layout's lab file")
+	pluginsFlag(f, &folder)
 	f.BoolVar(&asJSON, "json", false, "write JSON: a list of {digest, plan}, one a layout")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		o.Path = args[0]
-		l, err := loadPlans(o)
+		l, err := loadPlans(o, folder)
 		if err != nil {
 			return err
 		}

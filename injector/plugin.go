@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,10 +9,10 @@ import (
 	"slices"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/firedrill-io/firedrill/injector/internal/faultlist"
-	"github.com/firedrill-io/firedrill/internal/pluginfolder"
-	"github.com/firedrill-io/firedrill/plugins"
+	"github.com/firedrill-io/firedrill/injector/internal/faults"
 	"github.com/firedrill-io/firedrill/plugins/fault"
 )
 
@@ -48,32 +49,25 @@ func newPluginListCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
-	cmd.Flags().StringVar(&folder, "plugins", "", "folder with third-party plugins, to be listed too")
+	pluginsFlag(cmd.Flags(), &folder)
 	return cmd
+}
+
+// pluginsFlag adds the flag of the folder that hosts have their other plugins in.
+func pluginsFlag(f *pflag.FlagSet, folder *string) {
+	f.StringVar(folder, "plugins", "", "folder of third-party plugins, as hosts have it (default: only what is built in)")
 }
 
 // entriesOf lists the built-in faults and those of folder (empty: none), in the
 // order of their kinds; only the named ones if any are.
 func entriesOf(folder string, kinds []string) ([]faultlist.Entry, error) {
-	infos, err := plugins.Catalogue()
+	infos, paths, err := faults.Known(folder)
 	if err != nil {
-		return nil, err
+		return nil, withCode(exitInvalid, err)
 	}
 	all := map[fault.Kind]faultlist.Entry{}
 	for kind, info := range infos {
-		all[kind] = faultlist.Entry{Info: info, From: faultlist.BuiltIn}
-	}
-	if folder != "" {
-		programs, err := pluginfolder.List(folder)
-		if err != nil {
-			return nil, withCode(exitInvalid, err)
-		}
-		for kind, p := range programs {
-			if _, taken := all[kind]; taken {
-				return nil, withCode(exitInvalid, fmt.Errorf("plugin %s: there is a built-in fault of that kind; give it another name", p.Path))
-			}
-			all[kind] = faultlist.Entry{Info: p.Info, From: p.Path}
-		}
+		all[kind] = faultlist.Entry{Info: info, From: cmp.Or(paths[kind], faultlist.BuiltIn)}
 	}
 	known := slices.Sorted(maps.Keys(all))
 	if len(kinds) == 0 {

@@ -45,6 +45,7 @@ func newRunCommand() *cobra.Command {
 	f.StringVar(&o.Dir, "out", "runs", "folder for the run's folder")
 	f.StringVar(&o.Services, "services", "", servicesHelp)
 	f.StringVar(&o.HostAgent, "hostagent", besideInjector("hostagent"), "the host agent's program, for the lab")
+	pluginsFlag(f, &o.Plugins)
 	f.StringVar(&o.NATS, "nats", "", "broker that injector and agents dial (default: one inside the injector)")
 	f.StringVar(&o.Keys, "keys", "", "folder with command.key and, if the broker asks for it, injector.nk (needed with --nats)")
 	f.StringVar(&o.Inventory, "inventory", "", "inventory of the real hosts, instead of a layout's lab file")

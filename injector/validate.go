@@ -7,12 +7,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/firedrill-io/firedrill/injector/internal/faults"
 	"github.com/firedrill-io/firedrill/injector/internal/load"
-	"github.com/firedrill-io/firedrill/plugins"
 )
 
 func newValidateCommand() *cobra.Command {
 	o := load.Options{Bare: true}
+	var folder string
 	cmd := &cobra.Command{
 		Use:   "validate FILE|FOLDER",
 		Short: "Check an experiment and its lab files; touches no host",
@@ -20,9 +21,10 @@ func newValidateCommand() *cobra.Command {
 	}
 	o.Variables = varFlag(cmd.Flags())
 	cmd.Flags().StringVar(&o.Inventory, "inventory", "", "check against this inventory instead of the layouts' lab files")
+	pluginsFlag(cmd.Flags(), &folder)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		o.Path = args[0]
-		l, err := loadPlans(o)
+		l, err := loadPlans(o, folder)
 		if err != nil {
 			return err
 		}
@@ -47,11 +49,12 @@ func layoutNames(l *load.Loaded) string {
 	return strings.Join(names, ", ")
 }
 
-// loadPlans reads and plans with the built-in faults; its errors have exit codes.
-func loadPlans(o load.Options) (*load.Loaded, error) {
-	infos, err := plugins.Catalogue()
+// loadPlans reads and plans with the built-in faults and those of folder; its
+// errors have exit codes.
+func loadPlans(o load.Options, folder string) (*load.Loaded, error) {
+	infos, _, err := faults.Known(folder)
 	if err != nil {
-		return nil, withCode(exitInternal, err)
+		return nil, withCode(exitInvalid, err)
 	}
 	o.Faults = infos
 	l, err := load.Load(o)

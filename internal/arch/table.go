@@ -27,11 +27,12 @@ var Rules = []Rule{
 	{"injector/internal/broker", []string{"internal/control", "internal/durable", "internal/evidence"}, "the only importer of nats-server: agents stay small without it"},
 	{"injector/internal/prerelease", nil, "writes lab file and experiments for a service of one's own, from templates; the parser alone says what they mean"},
 	{"injector/internal/live", []string{"experiments", "injector/internal/crowd", "injector/internal/ledger", "injector/internal/plan", "injector/internal/probe", "injector/internal/report", "internal/evidence", "internal/inventory"}, "draws what the runner tells it; neither imports the other"},
+	{"injector/internal/faults", []string{"internal/pluginfolder", "plugins", "plugins/fault"}, "what an experiment may name; the runner and the commands share it"},
 	{"injector/internal/faultlist", []string{"plugins/fault"}, "pure: gets descriptions, returns text"},
 	{"injector/internal/halt", []string{"internal/control", "plugins/fault"}, "ends runs from outside"},
 	{"injector/internal/preflight", []string{"internal/cgroup", "internal/lab"}, "tries out what this machine can do"},
 	{"injector/internal/scaffold", nil, "writes text"},
-	{"injector/internal/plugintest", []string{"internal/conformance", "internal/pluginfolder", "internal/pluginhost", "plugins/fault"}, "tries plugins of other people in a lab host"},
+	{"injector/internal/plugintest", []string{"internal/conformance", "internal/lab", "internal/pluginfolder", "internal/pluginhost", "plugins/fault"}, "tries plugins of other people in a lab host"},
 	{"injector/internal/runner", []string{"experiments", "experiments/condition", "injector/internal/*", "internal/control", "internal/digest", "internal/durable", "internal/evidence", "internal/inventory", "internal/lab", "internal/power", "internal/proc", "plugins", "plugins/fault"}, "drives one run from file to report"},
 
 	{"docs/example", nil, "compares pages with code"},

@@ -148,7 +148,7 @@ func (c *controller) bring(m *machine, r *running, logs *os.File) error {
 	c.mu.Lock()
 	boot := bootSpec{
 		ID: c.spec.ID, Host: m.spec, BootID: r.bootID, Root: rootDir(c.spec.Dir), Mgmt: mgmtDir(c.spec.Dir),
-		ServicesDir: c.spec.Services, HostAgent: c.spec.HostAgent, HostsFile: hostsFile(c.spec.Dir),
+		ServicesDir: c.spec.Services, HostAgent: c.spec.HostAgent, Plugins: c.spec.Plugins, HostsFile: hostsFile(c.spec.Dir),
 		Hierarchies: c.spec.Hierarchies, Services: c.services, Agent: c.agents,
 	}
 	c.mu.Unlock()

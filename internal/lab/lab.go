@@ -25,6 +25,7 @@ const (
 	HostMgmt     = "/run/firedrill/mgmt"      // the lab's management network and keys
 	HostServices = "/run/firedrill/services"  // Config.Services, read-only
 	HostAgent    = "/run/firedrill/hostagent" // Config.HostAgent, read-only
+	HostPlugins  = "/run/firedrill/plugins"   // Config.Plugins, read-only
 )
 
 // Config is what a lab is made of.
@@ -37,6 +38,9 @@ type Config struct {
 	Services string
 	// HostAgent is the path of the hostagent program. Empty: no agents.
 	HostAgent string
+	// Plugins is the folder of third-party plugins of the agents inside the
+	// hosts. Empty: only what is built in.
+	Plugins string
 	// Keys is a folder whose files are copied to MgmtDir before the first host
 	// boots. Empty: the caller writes them there itself.
 	Keys string

@@ -24,7 +24,7 @@ func lay(cfg Config, id, dir string) (labSpec, error) {
 			inv.Variables[name] = v
 		}
 	}
-	spec := labSpec{ID: id, Dir: dir, RunDir: cfg.Dir, Services: cfg.Services, HostAgent: cfg.HostAgent, Standing: cfg.Standing}
+	spec := labSpec{ID: id, Dir: dir, RunDir: cfg.Dir, Services: cfg.Services, HostAgent: cfg.HostAgent, Plugins: cfg.Plugins, Standing: cfg.Standing}
 	if spec.RunDir == "" {
 		spec.RunDir = filepath.Join(dir, "run")
 	}

@@ -120,6 +120,11 @@ func provide(root string, boot bootSpec) error {
 			return err
 		}
 	}
+	if boot.Plugins != "" {
+		if err := bindTo(boot.Plugins, filepath.Join(root, HostPlugins), true); err != nil {
+			return err
+		}
+	}
 	etc := filepath.Join(root, "etc/hosts")
 	if _, err := os.Stat(etc); err != nil {
 		return nil // a machine without the file has a resolver without it

@@ -43,10 +43,14 @@ func (h *host) start(services, agent bool) {
 	}
 	if agent && !h.agent && h.boot.HostAgent != "" {
 		h.agent = true
-		go h.keep(serviceSpec{Name: "hostagent", Path: HostAgent, Args: []string{
+		args := []string{
 			"serve", "--root", "/state/hostagent", "--name", h.boot.Host.Name,
 			"--nats", "unix://" + HostMgmt + "/broker.sock", "--keys", HostMgmt,
-		}}, hostinitGroups)
+		}
+		if h.boot.Plugins != "" {
+			args = append(args, "--plugins", HostPlugins)
+		}
+		go h.keep(serviceSpec{Name: "hostagent", Path: HostAgent, Args: args}, hostinitGroups)
 	}
 }
 

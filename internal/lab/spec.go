@@ -13,6 +13,7 @@ type labSpec struct {
 	RunDir      string // logs go to RunDir/logs
 	Services    string
 	HostAgent   string
+	Plugins     string
 	Hierarchies []cgroup.Hierarchy
 	Sites       []string
 	Racks       []rackSpec
@@ -67,6 +68,7 @@ type bootSpec struct {
 	Mgmt        string
 	ServicesDir string
 	HostAgent   string
+	Plugins     string
 	HostsFile   string
 	Hierarchies []cgroup.Hierarchy
 	// Services and Agent say what starts by itself: false until the first call.

@@ -58,7 +58,7 @@ func Up(ctx context.Context, cfg Config) (*Lab, error) {
 // everything that follows can be found and removed.
 func prepare(cfg Config) (labSpec, State, error) {
 	var err error
-	for _, path := range []*string{&cfg.Dir, &cfg.Services, &cfg.HostAgent} {
+	for _, path := range []*string{&cfg.Dir, &cfg.Services, &cfg.HostAgent, &cfg.Plugins} {
 		if *path == "" {
 			continue
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/firedrill-io/firedrill/internal/conformance"
+	"github.com/firedrill-io/firedrill/internal/lab"
 	"github.com/firedrill-io/firedrill/internal/pluginfolder"
 	"github.com/firedrill-io/firedrill/internal/pluginhost"
 	"github.com/firedrill-io/firedrill/plugins/fault"
@@ -86,8 +87,8 @@ func Manifest(ctx context.Context, path string) ([]byte, error) {
 // Run tries the plugin and tells out as it goes. It returns how many histories
 // went wrong.
 func Run(ctx context.Context, o Options, out io.Writer) (failed int, err error) {
-	if os.Geteuid() != 0 {
-		return 0, fmt.Errorf("%w: plugins are tried in a lab host, and a lab needs root", ErrLacking)
+	if err := lab.Allowed(); err != nil {
+		return 0, fmt.Errorf("%w: %w", ErrLacking, err)
 	}
 	histories, err := pick(o.Only)
 	if err != nil {

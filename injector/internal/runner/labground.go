@@ -43,7 +43,7 @@ func raiseLab(ctx context.Context, l *layout, dir string, o Options) (_ ground, 
 		return nil, err
 	}
 	g.lab, err = lab.Up(ctx, lab.Config{Inventory: *l.inv, Dir: dir, Services: o.Services, HostAgent: o.HostAgent,
-		Variables: l.variables, Logger: o.Logger})
+		Plugins: o.Plugins, Variables: l.variables, Logger: o.Logger})
 	if err != nil {
 		return nil, err
 	}

@@ -2,13 +2,12 @@ package runner
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/firedrill-io/firedrill/experiments"
+	"github.com/firedrill-io/firedrill/injector/internal/faults"
 	loading "github.com/firedrill-io/firedrill/injector/internal/load"
 	"github.com/firedrill-io/firedrill/injector/internal/plan"
 	"github.com/firedrill-io/firedrill/internal/inventory"
-	"github.com/firedrill-io/firedrill/plugins"
 )
 
 // loaded is an experiment with all layouts that are to run, planned.
@@ -37,9 +36,9 @@ func (l *layout) folder() string {
 
 // load reads and plans everything before anything is raised.
 func load(o Options) (*loaded, error) {
-	infos, err := plugins.Catalogue()
+	infos, _, err := faults.Known(o.Plugins)
 	if err != nil {
-		return nil, fmt.Errorf("read fault catalogue: %w", err)
+		return nil, &InvalidError{err}
 	}
 	got, err := loading.Load(loading.Options{
 		Path: o.Path, Layouts: o.Layouts, Inventory: o.Inventory, Variables: o.Variables, Faults: infos,

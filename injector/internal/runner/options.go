@@ -21,6 +21,7 @@ type Options struct {
 	Dir         string // the run's folder is made in it
 	Services    string // folder with the services' programs
 	HostAgent   string // path of the host agent's program
+	Plugins     string // folder of third-party plugins; empty: only what is built in
 	NATS        string // a broker that injector and agents dial; empty: an embedded one
 	Keys        string // folder with the injector's keys, with NATS
 	Inventory   string // of real hosts
