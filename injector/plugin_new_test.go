@@ -75,26 +75,26 @@ func fails(t *testing.T, argv ...string) (out string, code int) {
 // history that an agent can cause.
 func TestBegunFaultIsGreen(t *testing.T) {
 	dir := clone(t)
-	if _, _, err := call("plugin", "new", "--repo", dir, "fewhops"); err != nil {
+	if _, _, err := call("plugin", "new", "--repo", dir, "slowhop"); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := tool(t, dir, nil, "git", "status", "--porcelain"), " M hostagent/builtin.go\n?? plugins/fewhops/\n"; got != want {
+	if got, want := tool(t, dir, nil, "git", "status", "--porcelain"), " M hostagent/builtin.go\n?? plugins/slowhop/\n"; got != want {
 		t.Errorf("git status says\n%swant\n%s", got, want)
 	}
 	if got, want := tool(t, dir, nil, "git", "diff", "--numstat"), "1\t0\thostagent/builtin.go\n"; got != want {
 		t.Errorf("git diff says\n%swant\n%s", got, want)
 	}
-	if got := tool(t, dir, nil, "gofmt", "-l", "plugins/fewhops", "hostagent"); got != "" {
+	if got := tool(t, dir, nil, "gofmt", "-l", "plugins/slowhop", "hostagent"); got != "" {
 		t.Errorf("not formatted: %s", got)
 	}
 	// -trimpath: what was built of an earlier copy serves this one.
-	tool(t, dir, nil, "go", "vet", "-trimpath", "./plugins/fewhops")
+	tool(t, dir, nil, "go", "vet", "-trimpath", "./plugins/slowhop")
 	tool(t, dir, nil, "go", "test", "-trimpath", "./plugins", "./internal/arch")
-	described := tool(t, dir, nil, "go", "run", "-trimpath", "./hostagent", "plugin", "fewhops", "--describe")
-	if b, err := os.ReadFile(filepath.Join(dir, "plugins/fewhops/describe.json")); err != nil || string(b) != described {
+	described := tool(t, dir, nil, "go", "run", "-trimpath", "./hostagent", "plugin", "slowhop", "--describe")
+	if b, err := os.ReadFile(filepath.Join(dir, "plugins/slowhop/describe.json")); err != nil || string(b) != described {
 		t.Errorf("describe.json is not what the built-in plugin says (error %v):\n%s", err, described)
 	}
-	out := tool(t, dir, nil, "go", "test", "-trimpath", "-count=1", "-v", "./plugins/fewhops")
+	out := tool(t, dir, nil, "go", "test", "-trimpath", "-count=1", "-v", "./plugins/slowhop")
 	for _, name := range []string{"TestEffect", "TestWithoutFaultThereIsNoEffect", "TestConformance/apply,_revert", "TestConformance/killed_during_apply", "TestConformanceOfRefusals"} {
 		if need.Met(need.Root) && need.Met(need.Loop) && need.Met(need.Mkfs) && !strings.Contains(out, "--- PASS: "+name) {
 			t.Errorf("%s did not pass:\n%s", name, out)
@@ -102,7 +102,7 @@ func TestBegunFaultIsGreen(t *testing.T) {
 	}
 	// The second one of the same name is refused and changes nothing.
 	before := tool(t, dir, nil, "git", "status", "--porcelain")
-	if _, code, err := call("plugin", "new", "--repo", dir, "fewhops"); err == nil || code != exitUsage {
+	if _, code, err := call("plugin", "new", "--repo", dir, "slowhop"); err == nil || code != exitUsage {
 		t.Errorf("begun twice: exit code %d, %v", code, err)
 	}
 	if after := tool(t, dir, nil, "git", "status", "--porcelain"); after != before {

@@ -55,7 +55,7 @@ func TestWritingAFault(t *testing.T) {
 		case lang == "yaml":
 			validate(t, b.text)
 		case lang == "sh":
-			describes(t, strings.Fields(b.text))
+			command(t, strings.Fields(b.text))
 		default:
 			t.Errorf("nothing tests a block of kind %q", b.kind)
 		}
@@ -68,13 +68,12 @@ func builtIn(t *testing.T, line string) {
 	t.Helper()
 	dir := t.TempDir()
 	source := filepath.Join(root, "hostagent/builtin.go")
-	const list, imports = "guardian.Drivers{\n", "import (\n"
+	const list = "import (\n"
 	text := read(t, source)
 	if !strings.Contains(text, list) {
 		t.Fatalf("the list of plugins in %s looks different now", source)
 	}
 	text = strings.Replace(text, list, list+line, 1)
-	text = strings.Replace(text, imports, imports+"\t\"github.com/firedrill-io/firedrill/plugins/mtu\"\n", 1)
 	edited := filepath.Join(dir, "builtin.go")
 	if err := os.WriteFile(edited, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -112,6 +111,56 @@ func run(t *testing.T, argv ...string) []byte {
 		t.Fatalf("%q: %v\n%s", argv, err, &errs)
 	}
 	return out
+}
+
+// commands are those of the page that other tests run as they stand there: the
+// injector's, on a copy of the source or in a lab.
+var commands = map[string]string{
+	"injector plugin new slowhop":                              "injector: TestBegunFaultIsGreen",
+	"go test ./plugins/slowhop":                                "injector: TestBegunFaultIsGreen",
+	"injector plugin test plugins/examples/python/hops.py":     "injector: TestPythonPluginPasses",
+	"injector plugin manifest plugins/examples/python/hops.py": "internal/e2e: TestScripts/third-party",
+}
+
+// command runs a command of the page, or looks that a test does.
+func command(t *testing.T, argv []string) {
+	t.Helper()
+	line := strings.Join(argv, " ")
+	test, elsewhere := commands[line]
+	switch {
+	case strings.HasPrefix(line, "go run "):
+		describes(t, argv)
+	case line == "injector plugin list":
+		out := run(t, append([]string{"go", "run", "./injector"}, argv[1:]...)...)
+		if !strings.Contains(string(out), "partition") {
+			t.Errorf("%s printed\n%s", line, out)
+		}
+	case elsewhere:
+		tested(t, test)
+	default:
+		t.Errorf("nothing runs %q", line)
+	}
+}
+
+// tested fails if the package of a test does not have it any more.
+func tested(t *testing.T, name string) {
+	t.Helper()
+	dir, test, _ := strings.Cut(name, ": ")
+	test, script, isScript := strings.Cut(test, "/")
+	files, err := filepath.Glob(filepath.Join(root, dir, "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := false
+	for _, file := range files {
+		found = found || strings.Contains(read(t, file), "func "+test+"(")
+	}
+	if _, err := os.Stat(filepath.Join(root, dir, "testdata/script", script+".txtar")); isScript && err != nil {
+		found = false
+	}
+	if !found {
+		t.Errorf("%s is not there any more", name)
+	}
 }
 
 // describes runs a command that must print the example's description.

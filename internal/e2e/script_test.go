@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -22,11 +23,22 @@ import (
 func TestScripts(t *testing.T) {
 	need.Check(t, need.Root)
 	without := twin(t, noBPF)
+	python, err := filepath.Abs("../../plugins/examples/python/hops.py")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("NOBPF", without)
+			env.Setenv("PYTHON", python)
 			return setup(env)
+		},
+		Condition: func(name string) (bool, error) {
+			if name == "python" {
+				return need.Met(need.Python), nil
+			}
+			return false, fmt.Errorf("no condition %q", name)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": code, "neighbour": serveNeighbour, "report": grepReport},
 	})

@@ -31,6 +31,8 @@ type Plugin struct{}
 
 var _ fault.Plugin[Params, Change] = Plugin{}
 
+func init() { fault.Register("mtu", fault.NewDriver(Plugin{})) }
+
 // Describe implements fault.Plugin.
 func (Plugin) Describe() fault.Info {
 	return fault.Info{
