@@ -10,6 +10,7 @@ package conformance
 import (
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/firedrill-io/firedrill/internal/pluginhost"
 	"github.com/firedrill-io/firedrill/plugins/fault"
@@ -34,6 +35,9 @@ type Case struct {
 	// Dose is what Params ask for, in the meter's words: while the fault is
 	// present, and nobody disturbs it, the meter must read that within Tolerance.
 	Dose []fault.Measure
+	// Patience is how long the fault may take to show or to be gone, and the host
+	// to be as it was. Zero: 3 s, and 2 s (10 s for a host that was switched on).
+	Patience time.Duration
 	// Disturb is what another owner does to the same knob. If there is no such
 	// owner, Alone says why.
 	Disturb *Disturbance

@@ -196,7 +196,7 @@ func agentGone(tr *trial) {
 	end := fault.Now().Add(time.Second)
 	tr.applyUntil(end)
 	tr.agent.die()
-	diff, err := tr.place.changed(tr.before, end.Sub(fault.Now())+tr.place.settles())
+	diff, err := tr.place.changed(tr.before, end.Sub(fault.Now())+tr.place.settles(tr.c))
 	tr.must("list host", err)
 	if len(diff) > 0 {
 		tr.failf("nobody ended the fault of a dead agent: %v", diff)

@@ -110,13 +110,13 @@ func hostileParameters(tr *trial) {
 		switch {
 		case late != nil:
 			tr.failf("%s: no answer within %v", h.what, answerTime)
+		case err != nil && (!errors.As(err, &e) || strings.Contains(err.Error(), transportTrouble)):
+			tr.failf("%s: the plugin did not answer: %v", h.what, err)
+			panic(abandoned{}) // it is dead, and all the others would say the same
 		case h.wrong && err == nil:
 			tr.failf("%s: accepted", h.what)
 		case h.wrong && !errors.As(err, &refused):
 			tr.failf("%s: error %v, want a refusal that names the parameter", h.what, err)
-		case err != nil && (!errors.As(err, &e) || strings.Contains(err.Error(), transportTrouble)):
-			tr.failf("%s: the plugin did not answer: %v", h.what, err)
-			panic(abandoned{}) // it is dead, and all the others would say the same
 		}
 	}
 	tr.prepare() // it still knows what is right

@@ -206,7 +206,10 @@ func writeDigest(w io.Writer) error {
 
 // settles is how long the host may take to be as it was. One that was switched
 // on needs longer than the kernel's clearing up after a call.
-func (p *place) settles() time.Duration {
+func (p *place) settles(c Case) time.Duration {
+	if c.Patience != 0 {
+		return c.Patience
+	}
 	if p.beside {
 		return 10 * time.Second
 	}

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -121,7 +122,7 @@ func (tr *trial) applyUntil(until fault.BootTime) {
 func (tr *trial) observe(want string, ok func(fault.Observation) bool) fault.Observation {
 	var o fault.Observation
 	var err error
-	for end := time.Now().Add(observeTime); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(cmp.Or(tr.c.Patience, observeTime)); ; time.Sleep(20 * time.Millisecond) {
 		ctx, cancel := bounded()
 		o, err = tr.agent.Observe(ctx, tr.target(), tr.change)
 		cancel()
@@ -227,7 +228,7 @@ func (tr *trial) reverted() error {
 
 // unchanged compares the host with what was found.
 func (tr *trial) unchanged() {
-	diff, err := tr.place.changed(tr.before, tr.place.settles())
+	diff, err := tr.place.changed(tr.before, tr.place.settles(tr.c))
 	tr.must("list host", err)
 	if len(diff) > 0 {
 		tr.failf("the host was not left as found:\n%s", strings.Join(diff, "\n"))

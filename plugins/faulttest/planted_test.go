@@ -209,7 +209,9 @@ func TestPlantedFaultsAreCaught(t *testing.T) {
 	need.Check(t, need.Root, need.Loop, need.Mkfs)
 	for _, p := range planted {
 		t.Run(p.name, func(t *testing.T) {
-			s := newSuite(t, p.driver, ttlCase())
+			c := ttlCase()
+			c.Patience = 500 * time.Millisecond // what is wrong here does not get right
+			s := newSuite(t, p.driver, c)
 			for _, h := range conformance.Histories() {
 				if !slices.Contains(p.caught, h.Name) {
 					continue
