@@ -22,7 +22,7 @@ func TestPythonPluginPasses(t *testing.T) {
 	out := tool(t, ".", nil, injector, "plugin", "test", python)
 	t.Log(out)
 	for _, h := range conformance.Histories() {
-		if !strings.Contains(out, "s  "+h.Name+"\n") {
+		if !strings.Contains(out, "s  "+h.Name+"\n") && !strings.Contains(out, h.Name+": not tried") {
 			t.Errorf("%s is not told", h.Name)
 		}
 	}

@@ -20,6 +20,16 @@ type History struct {
 // Histories returns all of them.
 func Histories() []History { return slices.Clone(histories) }
 
+// Untried says why c cannot be put through h; empty if it can.
+func (h History) Untried(c Case) string {
+	if h.Name == byAnother && c.Disturb == nil && c.Strange {
+		return "nobody says who else turns its knob; a Go test of it can"
+	}
+	return ""
+}
+
+const byAnother = "disturbed by another owner"
+
 var histories = []History{
 	{"prepare only", func(tr *trial) { tr.prepare(); tr.unchanged() }},
 	{"apply, revert", func(tr *trial) {
@@ -53,7 +63,7 @@ var histories = []History{
 	{"killed during apply", killedDuringApply},
 	{"stopped over its end", stopped},
 	{"cancelled", cancelled},
-	{"disturbed by another owner", disturbed},
+	{byAnother, disturbed},
 	{"renewed", renewed},
 	{"hard end passed with the agent gone", agentGone},
 	{"hostile parameters", hostileParameters},
@@ -151,7 +161,7 @@ func cancelled(tr *trial) {
 func disturbed(tr *trial) {
 	d := tr.c.Disturb
 	if d == nil {
-		if tr.c.Alone == "" && !tr.c.Strange {
+		if tr.c.Alone == "" {
 			tr.failf("the case has neither Disturb nor a reason in Alone")
 		}
 		return
