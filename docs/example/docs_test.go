@@ -116,10 +116,10 @@ func run(t *testing.T, argv ...string) []byte {
 // commands are those of the page that other tests run as they stand there: the
 // injector's, on a copy of the source or in a lab.
 var commands = map[string]string{
-	"injector plugin new slowhop":                              "injector: TestBegunFaultIsGreen",
-	"go test ./plugins/slowhop":                                "injector: TestBegunFaultIsGreen",
-	"injector plugin test plugins/examples/python/hops.py":     "injector: TestPythonPluginPasses",
-	"injector plugin manifest plugins/examples/python/hops.py": "internal/e2e: TestScripts/third-party",
+	"injector plugin new slowhop":                              "`injector` TestBegunFaultIsGreen",
+	"go test ./plugins/slowhop":                                "`injector` TestBegunFaultIsGreen",
+	"injector plugin test plugins/examples/python/hops.py":     "`injector` TestPythonPluginPasses",
+	"injector plugin manifest plugins/examples/python/hops.py": "`internal/e2e` TestScripts (third-party)",
 }
 
 // command runs a command of the page, or looks that a test does.
@@ -136,30 +136,11 @@ func command(t *testing.T, argv []string) {
 			t.Errorf("%s printed\n%s", line, out)
 		}
 	case elsewhere:
-		tested(t, test)
+		for _, w := range missingTests(test) {
+			t.Error(w)
+		}
 	default:
 		t.Errorf("nothing runs %q", line)
-	}
-}
-
-// tested fails if the package of a test does not have it any more.
-func tested(t *testing.T, name string) {
-	t.Helper()
-	dir, test, _ := strings.Cut(name, ": ")
-	test, script, isScript := strings.Cut(test, "/")
-	files, err := filepath.Glob(filepath.Join(root, dir, "*_test.go"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := false
-	for _, file := range files {
-		found = found || strings.Contains(read(t, file), "func "+test+"(")
-	}
-	if _, err := os.Stat(filepath.Join(root, dir, "testdata/script", script+".txtar")); isScript && err != nil {
-		found = false
-	}
-	if !found {
-		t.Errorf("%s is not there any more", name)
 	}
 }
 
