@@ -6,21 +6,21 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/firedrill-io/firedrill/experiments"
+	"github.com/firedrill-io/firedrill/injector/internal/faults"
 	"github.com/firedrill-io/firedrill/injector/internal/load"
 	"github.com/firedrill-io/firedrill/internal/inventory"
-	"github.com/firedrill-io/firedrill/plugins"
 )
 
 //go:generate go test -run TestCommittedSchemas . -update
 
 func newSchemaCommand() *cobra.Command {
-	ofInventory := false
+	ofInventory, folder := false, ""
 	cmd := &cobra.Command{
 		Use:   "schema",
 		Short: "Print the JSON Schema of the experiment file, for editors",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			out, err := experimentSchema()
+			out, err := experimentSchema(folder)
 			if ofInventory {
 				out, err = inventory.Schema(), nil
 			}
@@ -34,14 +34,16 @@ func newSchemaCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&ofInventory, "inventory", false, "of inventories and lab files instead")
+	pluginsFlag(cmd.Flags(), &folder)
 	return cmd
 }
 
-// experimentSchema has the parameters of all built-in faults merged in.
-func experimentSchema() ([]byte, error) {
-	infos, err := plugins.Catalogue()
+// experimentSchema has the parameters of all built-in faults, and of those of
+// folder, merged in.
+func experimentSchema(folder string) ([]byte, error) {
+	infos, _, err := faults.Known(folder)
 	if err != nil {
-		return nil, err
+		return nil, withCode(exitInvalid, err)
 	}
 	return experiments.Schema(load.Schemas(infos))
 }

@@ -13,7 +13,7 @@ var update = flag.Bool("update", false, "write generated and golden files")
 
 // The committed schemas are what injector schema prints today.
 func TestCommittedSchemas(t *testing.T) {
-	experiment, err := experimentSchema()
+	experiment, err := experimentSchema("")
 	if err != nil {
 		t.Fatal(err)
 	}
