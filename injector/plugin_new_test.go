@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,25 +18,28 @@ func clone(t *testing.T) (dir string) {
 	t.Helper()
 	need.Check(t, need.Git)
 	dir = t.TempDir()
-	if _, err := os.Stat("../.git"); err != nil {
-		t.Skip(need.Prefix + string(need.Git) + " and a clone of the source")
-	}
-	files := tool(t, "..", nil, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-	for name := range strings.SplitSeq(strings.TrimRight(files, "\x00"), "\x00") {
-		b, err := os.ReadFile(filepath.Join("..", name))
-		if os.IsNotExist(err) {
-			continue // removed, and not committed yet
+	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+		name := filepath.Base(path)
+		switch {
+		case err != nil:
+			return err
+		case path != ".." && d.IsDir() && (name == ".git" || name == "bin" || name == "runs"):
+			return fs.SkipDir
+		case !d.Type().IsRegular() || name == ".git":
+			return nil
 		}
-		to := filepath.Join(dir, name)
-		if err == nil {
-			err = os.MkdirAll(filepath.Dir(to), 0o755)
-		}
-		if err == nil {
-			err = os.WriteFile(to, b, 0o644)
-		}
+		b, err := os.ReadFile(path)
 		if err != nil {
-			t.Fatal(err)
+			return err
 		}
+		to := filepath.Join(dir, strings.TrimPrefix(path, ".."))
+		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+			return err
+		}
+		return os.WriteFile(to, b, 0o644)
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	tool(t, dir, nil, "git", "init", "-q")
 	tool(t, dir, nil, "git", "add", "-A")
