@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync/atomic"
+	"time"
 
 	"github.com/firedrill-io/firedrill/hostagent/internal/agent"
 	"github.com/firedrill-io/firedrill/hostagent/internal/guardian"
@@ -45,10 +47,30 @@ func (s *serveOptions) programs(log *slog.Logger) map[fault.Kind]agent.Program {
 	return programs
 }
 
+// program is a third-party plugin that runs; its group goes with it.
+type program struct {
+	*pluginhost.Plugin
+	group string // empty: none
+}
+
+// groupRemoval bounds the wait for the kernel to let go of a group's last process.
+const groupRemoval = time.Second
+
+func (p program) Kill() {
+	p.Plugin.Kill()
+	if p.group != "" {
+		_ = cgroup.Remove(p.group, groupRemoval) // what is left goes with the group of all plugins
+	}
+}
+
+// started counts third-party plugins: each start has another group, so that the
+// end of one takes none from the next.
+var started atomic.Uint64
+
 // launchProgram starts a third-party plugin, if it still is the executable that
 // was pinned, with the capabilities it was granted, in a group of its own below
 // that of all plugins (empty: there are no groups).
-func (o *options) launchProgram(ctx context.Context, kind fault.Kind, p journal.Program, group string, log *slog.Logger) (*pluginhost.Plugin, error) {
+func (o *options) launchProgram(ctx context.Context, kind fault.Kind, p journal.Program, group string, log *slog.Logger) (agent.Plugin, error) {
 	if err := pluginfolder.Verify(p.Path, p.SHA256); err != nil {
 		if errors.Is(err, pluginfolder.ErrDigest) {
 			err = fault.Refuse("", "plugin %s: %v; put the pinned one back, or install the new one with its own manifest and restart the agent", kind, err)
@@ -56,15 +78,22 @@ func (o *options) launchProgram(ctx context.Context, kind fault.Kind, p journal.
 		return nil, err
 	}
 	if group != "" {
-		group = filepath.Join(group, string(kind))
+		group = filepath.Join(group, fmt.Sprintf("%s.%d", kind, started.Add(1)))
 		if err := cgroup.Create(group); err != nil {
 			return nil, err
 		}
 	}
-	return pluginhost.Launch(ctx, pluginhost.Config{
+	plugin, err := pluginhost.Launch(ctx, pluginhost.Config{
 		Kind: kind, Path: p.Path, Confined: true, Capabilities: p.Capabilities,
 		Dir: o.pluginDir(), Lock: journal.LockPath(o.root), Cgroup: group, Logger: log.With("fault", string(kind)),
 	})
+	if err != nil {
+		if group != "" {
+			_ = cgroup.Remove(group, groupRemoval)
+		}
+		return nil, err
+	}
+	return program{plugin, group}, nil
 }
 
 // startProgram starts the executable that a record pins, for those who revert

@@ -67,6 +67,34 @@ func (w *world) asFound(d time.Duration) {
 	within(w.t, 5*time.Second, "nothing is live in the journal", func() bool { return len(w.live()) == 0 })
 }
 
+// groups are those that third-party plugins have below that of all plugins.
+func (w *world) groups() (dirs []string) {
+	for _, dir := range w.state().Groups {
+		found, err := filepath.Glob(filepath.Join(dir, "hops.*"))
+		w.must(err)
+		dirs = append(dirs, found...)
+	}
+	return dirs
+}
+
+// hops lists the processes in them. Without groups there is nothing to be seen.
+func (w *world) hops() (pids []int) {
+	w.t.Helper()
+	for _, dir := range w.groups() {
+		b, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
+		w.must(err)
+		for _, f := range strings.Fields(string(b)) {
+			pid, err := strconv.Atoi(f)
+			w.must(err)
+			pids = append(pids, pid)
+		}
+	}
+	if len(w.state().Groups) > 0 && len(pids) != 1 {
+		w.t.Errorf("processes in the plugin's group: %v", pids)
+	}
+	return pids
+}
+
 func (w *world) live() []journal.Record {
 	live, _, bad, err := journal.Read(journal.Path(w.root))
 	w.must(errors.Join(err, bad))
@@ -81,12 +109,8 @@ func TestThirdPartyPlugin(t *testing.T) {
 	if p := w.live()[0].Program; p == nil || p.Path != exe || pluginfolder.Verify(exe, p.SHA256) != nil {
 		t.Errorf("the record pins %+v", p)
 	}
-	for _, dir := range w.state().Groups {
-		b, err := os.ReadFile(filepath.Join(dir, "hops", "cgroup.procs"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		status, err := os.ReadFile(filepath.Join("/proc", strings.TrimSpace(string(b)), "status"))
+	for _, pid := range w.hops() {
+		status, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
 		if err != nil || !strings.Contains(string(status), "CapEff:\t0000000000001000\n") {
 			t.Errorf("the plugin has more than CAP_NET_ADMIN, or is not in its group: %v", err)
 		}
@@ -97,6 +121,7 @@ func TestThirdPartyPlugin(t *testing.T) {
 		t.Fatalf("%+v", reply)
 	}
 	w.asFound(0)
+	within(t, 5*time.Second, "the plugin's group is gone", func() bool { return len(w.groups()) == 0 })
 	if _, err := w.injectKind("hops", json.RawMessage(`{"hops":256}`), hour); err == nil || !strings.Contains(err.Error(), "refused: hops") {
 		t.Errorf("a wrong parameter: %v", err)
 	}
@@ -123,11 +148,7 @@ func TestGuardianRevertsAThirdPartyInjection(t *testing.T) {
 func TestThirdPartyPluginKilled(t *testing.T) {
 	w, _ := hopsWorld(t)
 	w.injectHops()
-	for _, dir := range w.state().Groups {
-		b, err := os.ReadFile(filepath.Join(dir, "hops", "cgroup.procs"))
-		w.must(err)
-		pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
-		w.must(err)
+	for _, pid := range w.hops() {
 		w.must(syscall.Kill(pid, syscall.SIGKILL))
 	}
 	w.asFound(promiseDead)
