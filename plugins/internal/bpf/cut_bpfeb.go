@@ -15,9 +15,11 @@ import (
 
 type CutCount struct {
 	_        structs.HostLayout
+	Matched  uint64
 	Packets  uint64
 	Bytes    uint64
 	Canaries uint64
+	CanaryAt uint64
 }
 
 type CutExemption struct {
@@ -53,6 +55,9 @@ type CutRule struct {
 		Lo uint16
 		Hi uint16
 	}
+	Action uint32
+	Chance uint32
+	Way    [2]uint32
 }
 
 // Names of all BPF objects in the ELF.

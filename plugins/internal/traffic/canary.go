@@ -1,4 +1,4 @@
-package partition
+package traffic
 
 import (
 	"errors"
@@ -10,18 +10,19 @@ import (
 	"github.com/firedrill-io/firedrill/plugins/internal/bpf"
 )
 
-// maxCanaries bounds what one Observe sends.
-const maxCanaries = 64
+// MaxCanaries bounds what one Observe sends.
+const MaxCanaries = 64
 
 // discard is the port of the discard service (RFC 863): where nothing listens
-// and nobody minds a packet, should the cut not hold.
+// and nobody minds a packet, should it get there.
 const discard = 9
 
-// sendCanary sends one marked packet that rule must cut on its way out: a UDP
-// datagram or the SYN of a connection, to the first address of the prefix.
-func sendCanary(pre netip.Prefix, r Rule) error {
+// SendCanary sends one marked packet that r is about on its way out: a UDP
+// datagram or the SYN of a connection, to the first address of the prefix. It is
+// sent from the caller's network namespace.
+func SendCanary(pre netip.Prefix, r Rule) error {
 	if r.Direction&bpf.Out == 0 {
-		return errors.New("send canary: the rule cuts incoming packets only")
+		return errors.New("send canary: the rule is about incoming packets only")
 	}
 	addr := pre.Addr()
 	if pre.Bits() < addr.BitLen() {
