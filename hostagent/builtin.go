@@ -2,7 +2,9 @@ package main
 
 import (
 	"github.com/firedrill-io/firedrill/hostagent/internal/guardian"
+	"github.com/firedrill-io/firedrill/plugins/corrupt"
 	"github.com/firedrill-io/firedrill/plugins/cpu"
+	"github.com/firedrill-io/firedrill/plugins/duplicate"
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/loss"
 	"github.com/firedrill-io/firedrill/plugins/memory"
@@ -14,6 +16,8 @@ import (
 func builtin() guardian.Drivers {
 	drivers := guardian.Drivers{
 		cpu.Kind:       fault.NewDriver(cpu.Plugin{}),
+		corrupt.Kind:   fault.NewDriver(&corrupt.Plugin{}),
+		duplicate.Kind: fault.NewDriver(&duplicate.Plugin{}),
 		loss.Kind:      fault.NewDriver(&loss.Plugin{}),
 		memory.Kind:    fault.NewDriver(memory.Plugin{}),
 		"partition":    fault.NewDriver(partition.New()),

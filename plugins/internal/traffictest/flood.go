@@ -23,7 +23,7 @@ func Flood(t testing.TB, from, at *netns.NS, to string, n, size int) (arrived in
 	t.Helper()
 	before := noPorts(t, at)
 	addr := netip.AddrPortFrom(netip.MustParseAddr(to), Closed)
-	must(t, from.Do(func() error { return send(addr, n, size) }))
+	must(t, from.Do(func() error { return send(addr, n, make([]byte, size)) }))
 	// The receiver may be behind.
 	for last := -1; last != arrived || last == -1; {
 		last = arrived
@@ -33,7 +33,7 @@ func Flood(t testing.TB, from, at *netns.NS, to string, n, size int) (arrived in
 	return arrived
 }
 
-func send(to netip.AddrPort, n, size int) error {
+func send(to netip.AddrPort, n int, payload []byte) error {
 	family, sa := unix.AF_INET6, unix.Sockaddr(&unix.SockaddrInet6{Port: int(to.Port()), Addr: to.Addr().As16()})
 	if to.Addr().Is4() {
 		family, sa = unix.AF_INET, &unix.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().As4()}
@@ -43,7 +43,6 @@ func send(to netip.AddrPort, n, size int) error {
 		return err
 	}
 	defer unix.Close(fd)
-	payload := make([]byte, size)
 	for i := range n {
 		if err := unix.Sendto(fd, payload, 0, sa); err != nil {
 			return fmt.Errorf("send datagram %d: %w", i, err)
