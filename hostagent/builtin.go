@@ -2,6 +2,7 @@ package main
 
 import (
 	"github.com/firedrill-io/firedrill/hostagent/internal/guardian"
+	"github.com/firedrill-io/firedrill/plugins/bandwidth"
 	"github.com/firedrill-io/firedrill/plugins/corrupt"
 	"github.com/firedrill-io/firedrill/plugins/cpu"
 	"github.com/firedrill-io/firedrill/plugins/duplicate"
@@ -15,6 +16,7 @@ import (
 // builtin lists the plugins that are part of this binary.
 func builtin() guardian.Drivers {
 	drivers := guardian.Drivers{
+		bandwidth.Kind: fault.NewDriver(&bandwidth.Plugin{}),
 		cpu.Kind:       fault.NewDriver(cpu.Plugin{}),
 		corrupt.Kind:   fault.NewDriver(&corrupt.Plugin{}),
 		duplicate.Kind: fault.NewDriver(&duplicate.Plugin{}),

@@ -47,7 +47,7 @@ func (p *Plugin) Prepare(ctx context.Context, t fault.Target, params Params) (tr
 
 // Apply implements fault.Plugin.
 func (p *Plugin) Apply(ctx context.Context, t fault.Target, c traffic.Change, _, until fault.BootTime) error {
-	return p.Injector.Apply(ctx, t, c, until)
+	return p.Injector.Apply(ctx, t, c, until, nil)
 }
 
 // Observe implements fault.Plugin. The share is read from the counters of the program

@@ -104,7 +104,7 @@ func (p *Partition) Apply(ctx context.Context, t fault.Target, c Change, _, unti
 	if c.Way == WayRoutes {
 		return p.applyRoutes(s.Link, c)
 	}
-	return p.ApplyIn(ctx, s, c.Change, until)
+	return p.ApplyIn(ctx, s, c.Change, until, nil)
 }
 
 // Revert heals and takes away what is ours.

@@ -13,7 +13,8 @@ import (
 )
 
 // Apply puts c in force on all its devices, or renews until of what is in force.
-func (i *Injector) Apply(ctx context.Context, t fault.Target, c Change, until fault.BootTime) error {
+// A fault that steers says what queue it lays, others nil.
+func (i *Injector) Apply(ctx context.Context, t fault.Target, c Change, until fault.BootTime, lay Queue) error {
 	s, err := Reopen(t, c)
 	if err != nil {
 		return err
@@ -22,16 +23,16 @@ func (i *Injector) Apply(ctx context.Context, t fault.Target, c Change, until fa
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("wait for the network namespace: %w", err)
 	}
-	return i.ApplyIn(ctx, s, c, until)
+	return i.ApplyIn(ctx, s, c, until, lay)
 }
 
 // ApplyIn is Apply for a namespace that is open.
-func (i *Injector) ApplyIn(ctx context.Context, s *Space, c Change, until fault.BootTime) error {
+func (i *Injector) ApplyIn(ctx context.Context, s *Space, c Change, until fault.BootTime, lay Queue) error {
 	if i.Inert {
 		until = 1 // long past: everything is in place and has no effect
 	}
 	for _, d := range c.Devices {
-		if err := i.applyDevice(s.Link, c, d, until); err != nil {
+		if err := i.applyDevice(s.Link, c, d, until, lay); err != nil {
 			return err
 		}
 		fault.Mark(ctx, "in force on "+d.Name)
@@ -39,7 +40,7 @@ func (i *Injector) ApplyIn(ctx context.Context, s *Space, c Change, until fault.
 	return nil
 }
 
-func (i *Injector) applyDevice(h *netlink.Handle, c Change, d Device, until fault.BootTime) error {
+func (i *Injector) applyDevice(h *netlink.Handle, c Change, d Device, until fault.BootTime, lay Queue) error {
 	link, err := linkOf(h, d)
 	if err != nil {
 		return err
@@ -49,7 +50,7 @@ func (i *Injector) applyDevice(h *netlink.Handle, c Change, d Device, until faul
 		return err
 	}
 	if t == nil {
-		return i.applyFirst(h, c, d, link, until)
+		return i.applyFirst(h, c, d, link, until, lay)
 	}
 	defer t.Close()
 	slot, held, err := t.slotOf(c.Owner)
@@ -68,7 +69,7 @@ func (i *Injector) applyDevice(h *netlink.Handle, c Change, d Device, until faul
 	}
 	defer w.Close()
 	rule := c.rule(until)
-	if rule.Way, err = i.makeWays(h, link, d, slot); err != nil {
+	if rule.Way, err = c.makeWays(h, link, d, slot, lay); err != nil {
 		return err
 	}
 	return t.fill(slot, c, w, rule)
@@ -85,14 +86,14 @@ func (i *Injector) renew(h *netlink.Handle, t *table, slot uint32, c Change, d D
 		return fmt.Errorf("renew: the lease has run out, which is final: %w", fault.ErrChanged)
 	}
 	rule := c.rule(until)
-	if rule.Way, err = findWays(h, d); err != nil {
+	if rule.Way, err = c.findWays(h, d); err != nil {
 		return err
 	}
 	return t.setRule(slot, rule)
 }
 
 // applyFirst is for a device without a table of ours.
-func (i *Injector) applyFirst(h *netlink.Handle, c Change, d Device, link netlink.Link, until fault.BootTime) error {
+func (i *Injector) applyFirst(h *netlink.Handle, c Change, d Device, link netlink.Link, until fault.BootTime, lay Queue) error {
 	there, err := hasClsact(h, link)
 	if err != nil {
 		return err
@@ -110,7 +111,7 @@ func (i *Injector) applyFirst(h *netlink.Handle, c Change, d Device, link netlin
 	defer w.Close()
 	// The table is complete before the program can see a packet.
 	rule := c.rule(until)
-	if rule.Way, err = i.makeWays(h, link, d, 0); err != nil {
+	if rule.Way, err = c.makeWays(h, link, d, 0, lay); err != nil {
 		return err
 	}
 	own := w.table()
@@ -150,7 +151,7 @@ func (i *Injector) RevertIn(s *Space, c Change) error {
 			errs = append(errs, err)
 		}
 		// Last: as long as the slot steers, a packet would have nowhere to go.
-		errs = append(errs, dropWays(s.Link, d))
+		errs = append(errs, c.dropWays(s.Link, d))
 	}
 	// Stuck is an end: it must not hide a device on which the fault still is.
 	if err := errors.Join(errs...); err != nil {

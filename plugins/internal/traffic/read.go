@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/internal/bpf"
@@ -72,7 +73,7 @@ func (r *Reading) add(h *netlink.Handle, link netlink.Link, c Change, d Device) 
 	}
 	if t == nil {
 		there, err := hasClsact(h, link)
-		if there && !d.Clsact || anyWay(h, d) {
+		if there && !d.Clsact || c.anyWay(h, d) {
 			r.Half++
 		}
 		return err
@@ -83,7 +84,7 @@ func (r *Reading) add(h *netlink.Handle, link netlink.Link, c Change, d Device) 
 		return err
 	}
 	if !held {
-		if anyWay(h, d) {
+		if c.anyWay(h, d) {
 			r.Half++
 		}
 		return nil
@@ -95,7 +96,7 @@ func (r *Reading) add(h *netlink.Handle, link netlink.Link, c Change, d Device) 
 	}
 	asked := c.rule(0)
 	asked.Until = now.Until
-	ways, gone := findWays(h, d)
+	ways, gone := c.findWays(h, d)
 	asked.Way = ways
 	if gone == nil && now == asked && now.Until > uint64(fault.Now()) {
 		r.InForce++
@@ -114,16 +115,6 @@ func (r *Reading) count(t *table, slot uint32) error {
 	seen, err := t.peersSeen(slot)
 	r.Peers = max(r.Peers, seen)
 	return err
-}
-
-// anyWay says whether a pair of d is there, as after an Apply that was killed.
-func anyWay(h *netlink.Handle, d Device) bool {
-	for _, w := range d.Ways {
-		if l, err := h.LinkByName(w.Near); err == nil && isWay(l) {
-			return true
-		}
-	}
-	return false
 }
 
 // State is how much of the injection is there.
@@ -183,4 +174,16 @@ func (s *Space) SendCanaries(c Change, n int) (sent int) {
 		return nil
 	})
 	return sent
+}
+
+// burstPayload is what a canary of a burst carries: what fits every MTU there is.
+const burstPayload = 1200
+
+// Burst sends so many bytes of canaries at once to the first peer, to fill a
+// queue; it does so only where the rule is about datagrams on their way out.
+func (s *Space) Burst(c Change, bytes int) error {
+	if c.Rule.Direction&bpf.Out == 0 || c.Rule.Protocol != 0 && c.Rule.Protocol != unix.IPPROTO_UDP {
+		return nil
+	}
+	return s.NS.Do(func() error { return sendCanary(c.Rule.To[0], c.Rule, bytes/burstPayload+1, burstPayload) })
 }

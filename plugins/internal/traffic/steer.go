@@ -1,10 +1,13 @@
 package traffic
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"regexp"
+	"net"
+	"strconv"
+	"strings"
 
 	"github.com/cilium/ebpf"
 	"github.com/vishvananda/netlink"
@@ -28,13 +31,37 @@ type Way struct {
 	Far       string `json:"far"`
 }
 
-// wayName is of our devices: owner, number of the device in the record, direction, end.
-var wayName = regexp.MustCompile(`^fd[0-9a-f]{11}[io][nf]$`)
+// wayPrefix begins the names of our devices; of the 15 characters a name may have
+// it leaves four to tell them apart, and two for direction and end.
+const wayPrefix = "firedrill"
 
-// wayAlias tells who looks at `ip link` whose they are.
-const wayAlias = "firedrill"
+func isWay(l netlink.Link) bool {
+	return l.Type() == "veth" && strings.HasPrefix(l.Attrs().Name, wayPrefix)
+}
 
-func isWay(l netlink.Link) bool { return l.Type() == "veth" && wayName.MatchString(l.Attrs().Name) }
+// address is that of our devices: locally administered, and of the injection, as
+// proof whose they are. It is one of the few things a device has from its first
+// moment on; an alias is not.
+func (c Change) address() net.HardwareAddr {
+	b := binary.LittleEndian.AppendUint64(nil, c.Owner)
+	return append(net.HardwareAddr{0x02}, b[1:6]...)
+}
+
+// near finds the near end of w; nil if there is none, or somebody else's.
+func (c Change) near(h *netlink.Handle, w Way) (netlink.Link, error) {
+	l, err := h.LinkByName(w.Near)
+	var absent netlink.LinkNotFoundError
+	if errors.As(err, &absent) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find %s: %w", w.Near, err)
+	}
+	if !isWay(l) || !bytes.Equal(l.Attrs().HardwareAddr, c.address()) {
+		return nil, nil
+	}
+	return l, nil
+}
 
 // planWays names the pairs that c needs.
 func planWays(h *netlink.Handle, c *Change) error {
@@ -52,25 +79,38 @@ func planWays(h *netlink.Handle, c *Change) error {
 		}
 		for direction, letter := range map[uint32]string{bpf.In: "i", bpf.Out: "o"} {
 			if c.Rule.Direction&direction != 0 {
-				name := fmt.Sprintf("fd%08x%03x%s", uint32(c.Owner>>32), n&0xfff, letter)
-				d.Ways = append(d.Ways, Way{Direction: direction, Near: name + "n", Far: name + "f"})
+				name := wayPrefix + four(c.Owner>>16+uint64(n)) + letter
+				w := Way{Direction: direction, Near: name + "n", Far: name + "f"}
+				if _, err := h.LinkByName(w.Near); err == nil {
+					return fmt.Errorf("name a device %s: there is one already; try again: %w", w.Near, fault.ErrChanged)
+				}
+				d.Ways = append(d.Ways, w)
 			}
 		}
 	}
 	return nil
 }
 
+// four is n in four of the digits of base 36.
+func four(n uint64) string {
+	const all = 36 * 36 * 36 * 36
+	return strconv.FormatUint(all+n%all, 36)[1:]
+}
+
 // index is where a way stands in a rule.
 func (w Way) index() int { return int(w.Direction >> 1) } // In 1, Out 2
 
+// Queue puts the queue of a fault on the near end of a pair.
+type Queue func(h *netlink.Handle, near netlink.Link) error
+
 // makeWays makes the pairs of d, whose packets go on with the slot after this
 // one. What a killed Apply left of them is made anew.
-func (i *Injector) makeWays(h *netlink.Handle, link netlink.Link, d Device, slot uint32) (at [2]uint32, err error) {
-	if err := dropWays(h, d); err != nil {
+func (c Change) makeWays(h *netlink.Handle, link netlink.Link, d Device, slot uint32, lay Queue) (at [2]uint32, err error) {
+	if err := c.dropWays(h, d); err != nil {
 		return at, err
 	}
 	for _, w := range d.Ways {
-		near, err := i.makeWay(h, link, w, slot)
+		near, err := c.makeWay(h, link, w, slot, lay)
 		if err != nil {
 			return at, fmt.Errorf("make way for packets of %s: %w", d.Name, err)
 		}
@@ -79,9 +119,9 @@ func (i *Injector) makeWays(h *netlink.Handle, link netlink.Link, d Device, slot
 	return at, nil
 }
 
-func (i *Injector) makeWay(h *netlink.Handle, link netlink.Link, w Way, slot uint32) (netlink.Link, error) {
+func (c Change) makeWay(h *netlink.Handle, link netlink.Link, w Way, slot uint32, lay Queue) (netlink.Link, error) {
 	mtu := link.Attrs().MTU
-	pair := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: w.Near, MTU: mtu, Alias: wayAlias}, PeerName: w.Far, PeerMTU: uint32(mtu)}
+	pair := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: w.Near, MTU: mtu, HardwareAddr: c.address()}, PeerName: w.Far, PeerMTU: uint32(mtu)}
 	if err := h.LinkAdd(pair); err != nil {
 		return nil, fmt.Errorf("add %s: %w", w.Near, err)
 	}
@@ -96,10 +136,8 @@ func (i *Injector) makeWay(h *netlink.Handle, link netlink.Link, w Way, slot uin
 	if err := attachBack(h, link, near, far, w, slot); err != nil {
 		return nil, err
 	}
-	if i.Queue != nil {
-		if err := i.Queue(h, near); err != nil {
-			return nil, err
-		}
+	if err := lay(h, near); err != nil {
+		return nil, err
 	}
 	for _, l := range []netlink.Link{far, near} {
 		if err := rouse(h, l); err != nil {
@@ -154,11 +192,14 @@ func attachBack(h *netlink.Handle, link, near, far netlink.Link, w Way, slot uin
 }
 
 // findWays reads the indices of the pairs of d, all of which must be there.
-func findWays(h *netlink.Handle, d Device) (at [2]uint32, err error) {
+func (c Change) findWays(h *netlink.Handle, d Device) (at [2]uint32, err error) {
 	for _, w := range d.Ways {
-		near, err := h.LinkByName(w.Near)
-		if err != nil || !isWay(near) {
-			return at, fmt.Errorf("somebody took %s away, over which packets of %s are led: %w", w.Near, d.Name, fault.ErrChanged)
+		near, err := c.near(h, w)
+		if err == nil && near == nil {
+			err = fmt.Errorf("somebody took %s away, over which packets of %s are led: %w", w.Near, d.Name, fault.ErrChanged)
+		}
+		if err != nil {
+			return at, err
 		}
 		at[w.index()] = uint32(near.Attrs().Index)
 	}
@@ -166,15 +207,11 @@ func findWays(h *netlink.Handle, d Device) (at [2]uint32, err error) {
 }
 
 // dropWays takes the pairs of d away, and with them what waits in their queues.
-func dropWays(h *netlink.Handle, d Device) error {
+func (c Change) dropWays(h *netlink.Handle, d Device) error {
 	var errs []error
 	for _, w := range d.Ways {
-		near, err := h.LinkByName(w.Near)
-		var absent netlink.LinkNotFoundError
-		if errors.As(err, &absent) || err == nil && !isWay(near) {
-			continue
-		}
-		if err == nil {
+		near, err := c.near(h, w)
+		if err == nil && near != nil {
 			err = h.LinkDel(near)
 		}
 		if err != nil && !errors.Is(err, unix.ENODEV) {
@@ -182,6 +219,34 @@ func dropWays(h *netlink.Handle, d Device) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// anyWay says whether a pair of d is there, as after an Apply that was killed.
+func (c Change) anyWay(h *netlink.Handle, d Device) bool {
+	for _, w := range d.Ways {
+		if near, err := c.near(h, w); err == nil && near != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// Nears calls each with the near ends of all pairs of c that are there, and says
+// how many there should be.
+func (s *Space) Nears(c Change, each func(Way, netlink.Link) error) (planned int, err error) {
+	for _, d := range c.Devices {
+		for _, w := range d.Ways {
+			planned++
+			near, err := c.near(s.Link, w)
+			if err == nil && near != nil {
+				err = each(w, near)
+			}
+			if err != nil {
+				return planned, err
+			}
+		}
+	}
+	return planned, nil
 }
 
 // back reads what came back over the pair.

@@ -67,11 +67,7 @@ type Device struct {
 type Injector struct {
 	// Inert is for tests: everything is put in place but the effect.
 	Inert bool
-	// Queue puts a queue on the near end of a pair that packets are steered over.
-	// It is called again with each renewal and must be idempotent.
-	Queue func(h *netlink.Handle, near netlink.Link) error
-
-	mu sync.Mutex
+	mu    sync.Mutex
 	// warm holds what Prepare loaded, by owner and device: a cache, never the truth.
 	warm map[warmKey]warm
 }
