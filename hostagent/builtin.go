@@ -5,6 +5,7 @@ import (
 	"github.com/firedrill-io/firedrill/plugins/bandwidth"
 	"github.com/firedrill-io/firedrill/plugins/corrupt"
 	"github.com/firedrill-io/firedrill/plugins/cpu"
+	"github.com/firedrill-io/firedrill/plugins/delay"
 	"github.com/firedrill-io/firedrill/plugins/duplicate"
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/loss"
@@ -19,6 +20,7 @@ func builtin() guardian.Drivers {
 		bandwidth.Kind: fault.NewDriver(&bandwidth.Plugin{}),
 		cpu.Kind:       fault.NewDriver(cpu.Plugin{}),
 		corrupt.Kind:   fault.NewDriver(&corrupt.Plugin{}),
+		delay.Kind:     fault.NewDriver(&delay.Plugin{}),
 		duplicate.Kind: fault.NewDriver(&duplicate.Plugin{}),
 		loss.Kind:      fault.NewDriver(&loss.Plugin{}),
 		memory.Kind:    fault.NewDriver(memory.Plugin{}),

@@ -6,7 +6,9 @@
 package need
 
 import (
+	"bytes"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -27,6 +29,7 @@ const (
 	Nft   Need = "nft (package nftables)"
 
 	Chromium Need = "chromium (package chromium)"
+	Netem    Need = "netem (kernel module sch_netem)"
 )
 
 // probes tells for each need whether the machine meets it.
@@ -37,6 +40,7 @@ var probes = map[Need]func() bool{
 	Nft:  func() bool { return exists("/usr/sbin/nft", "/sbin/nft") },
 
 	Chromium: func() bool { return exists("/usr/bin/chromium") },
+	Netem:    netem,
 }
 
 // Met says whether the machine meets n. A need without a probe counts as met,
@@ -63,4 +67,16 @@ func exists(paths ...string) bool {
 		}
 	}
 	return false
+}
+
+// netem looks for the queueing discipline in the kernel or among its modules.
+func netem() bool {
+	var u unix.Utsname
+	if unix.Uname(&u) != nil {
+		return false
+	}
+	modules := "/lib/modules/" + unix.ByteSliceToString(u.Release[:])
+	found, _ := filepath.Glob(modules + "/kernel/net/sched/sch_netem.ko*")
+	builtin, _ := os.ReadFile(modules + "/modules.builtin")
+	return len(found) > 0 || exists("/sys/module/sch_netem") || bytes.Contains(builtin, []byte("/sch_netem.ko"))
 }

@@ -34,6 +34,7 @@ func (p *Plugin) Observe(ctx context.Context, t fault.Target, c Change) (fault.O
 	if err != nil || o.State != fault.Present {
 		return o, err
 	}
+	s.Unlock() // others need not wait for our window
 	before, after, err := watch(ctx, s, c)
 	if err != nil {
 		return o, err

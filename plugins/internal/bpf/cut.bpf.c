@@ -48,6 +48,8 @@ struct rule {
 	__u32 action;
 	__u32 chance; // a packet is acted upon if a random number is not above
 	__u32 way[2]; // STEER: the devices for packets in and out
+	__u32 relay;  // STEER: a program waits there, which must be alive
+	__u32 unused;
 };
 
 struct count {
@@ -117,6 +119,15 @@ struct {
 	__type(key, __u32);
 	__type(value, struct count);
 } fd_counts SEC(".maps");
+
+// Until when (CLOCK_BOOTTIME ns) the program that relays a slot's packets vouches
+// for itself: a dead one must not hold them up for longer.
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SLOTS);
+	__type(key, __u32);
+	__type(value, __u64);
+} fd_alive SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -354,6 +365,11 @@ __attribute__((noinline)) int step(struct __sk_buff *skb, __u32 dir, __u32 slot,
 	now = bpf_ktime_get_boot_ns();
 	if (now > r->until)
 		return NEXT; // the lease ran out: heal by ourselves
+	if (r->relay) {
+		__u64 *alive = bpf_map_lookup_elem(&fd_alive, &slot);
+		if (!alive || now > *alive)
+			return NEXT;
+	}
 	if (exempt(p))
 		return TC_ACT_UNSPEC;
 	__u32 action = r->action, way = r->way[dir == DIR_OUT];

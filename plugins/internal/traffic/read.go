@@ -3,6 +3,7 @@ package traffic
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -19,6 +20,7 @@ type Reading struct {
 	Canaries               uint64 // of those acted upon, ours
 	Peers                  int    // of which a packet was acted upon
 	Sent                   int    // canaries, by this Observe
+	Alive                  bool   // the relay, if there must be one
 	Gone                   error  // why nothing can be there
 }
 
@@ -98,7 +100,11 @@ func (r *Reading) add(h *netlink.Handle, link netlink.Link, c Change, d Device) 
 	asked.Until = now.Until
 	ways, gone := c.findWays(h, d)
 	asked.Way = ways
-	if gone == nil && now == asked && now.Until > uint64(fault.Now()) {
+	alive, err := t.alive(slot)
+	if err != nil {
+		return err
+	}
+	if r.Alive = alive || !c.Action.Relay; gone == nil && now == asked && now.Until > uint64(fault.Now()) && r.Alive {
 		r.InForce++
 	}
 	return r.count(t, slot)
@@ -178,6 +184,68 @@ func (s *Space) SendCanaries(c Change, n int) (sent int) {
 
 // burstPayload is what a canary of a burst carries: what fits every MTU there is.
 const burstPayload = 1200
+
+// Latency sends one canary and returns how long it was on its way over a queue of
+// ours, by the clock of the programs at both ends; 0 if none came back within so
+// long, or if the rule is about incoming packets only.
+func (s *Space) Latency(c Change, patience time.Duration) (time.Duration, error) {
+	began := uint64(fault.Now())
+	if s.SendCanaries(c, 1) == 0 {
+		return 0, nil
+	}
+	for {
+		left, came, err := s.lastCanary(c)
+		if err != nil {
+			return 0, err
+		}
+		if left > began && came > left {
+			return time.Duration(came - left), nil
+		}
+		if fault.Now().Sub(fault.BootTime(began)) > patience {
+			return 0, nil
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// lastCanary is when the last canary left, and when it came back.
+func (s *Space) lastCanary(c Change) (left, came uint64, err error) {
+	for _, d := range c.Devices {
+		link, err := linkOf(s.Link, d)
+		if errors.Is(err, fault.ErrGone) {
+			continue
+		}
+		if err != nil {
+			return 0, 0, err
+		}
+		n, err := countOf(s.Link, link, c)
+		if err != nil {
+			return 0, 0, err
+		}
+		left = max(left, n.CanaryAt)
+		for _, w := range d.Ways {
+			b, err := c.back(s.Link, w)
+			if err != nil {
+				return 0, 0, err
+			}
+			came = max(came, b.CanaryAt)
+		}
+	}
+	return left, came, nil
+}
+
+func countOf(h *netlink.Handle, link netlink.Link, c Change) (n bpf.CutCount, err error) {
+	t, err := findTable(h, link)
+	if err != nil || t == nil {
+		return n, err
+	}
+	defer t.Close()
+	slot, held, err := t.slotOf(c.Owner)
+	if err != nil || !held {
+		return n, err
+	}
+	return t.count(slot)
+}
 
 // Burst sends so many bytes of canaries at once to the first peer, to fill a
 // queue; it does so only where the rule is about datagrams on their way out.

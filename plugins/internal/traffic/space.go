@@ -58,6 +58,9 @@ func Reopen(t fault.Target, c Change) (*Space, error) {
 	return s, nil
 }
 
+// Unlock lets others go on while the caller only reads.
+func (s *Space) Unlock() { _ = unix.Flock(s.NS.Fd(), unix.LOCK_UN) }
+
 // Close unlocks and lets go of the namespace.
 func (s *Space) Close() {
 	s.Link.Close()

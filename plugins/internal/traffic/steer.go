@@ -133,7 +133,7 @@ func (c Change) makeWay(h *netlink.Handle, link netlink.Link, w Way, slot uint32
 	if err != nil {
 		return nil, fmt.Errorf("find %s: %w", w.Far, err)
 	}
-	if err := attachBack(h, link, near, far, w, slot); err != nil {
+	if err := c.attachBack(h, link, near, far, w, slot); err != nil {
 		return nil, err
 	}
 	if err := lay(h, near); err != nil {
@@ -163,30 +163,43 @@ func rouse(h *netlink.Handle, l netlink.Link) error {
 	return nil
 }
 
-// attachBack puts the program of the way back onto the far end.
-func attachBack(h *netlink.Handle, link, near, far netlink.Link, w Way, slot uint32) error {
+// attachBack puts the program of the way back onto the far end, where packets
+// arrive that the queue let go. A relay takes them there, and what it gives back
+// arrives at the near end: then the program is there, and the far end's lets
+// nothing through.
+func (c Change) attachBack(h *netlink.Handle, link, near, far netlink.Link, w Way, slot uint32) error {
+	to := bpf.BackWay{Device: uint32(link.Attrs().Index), Resume: slot + 1}
+	if w.Direction == bpf.In {
+		to.Flags = unix.BPF_F_INGRESS
+	}
+	if !c.Action.Relay {
+		return attachTo(h, far, near, to)
+	}
+	return errors.Join(attachTo(h, near, far, to), attachTo(h, far, near, bpf.BackWay{}))
+}
+
+// attachTo puts the program onto one end; what the other end sends itself is
+// not let through.
+func attachTo(h *netlink.Handle, end, other netlink.Link, to bpf.BackWay) error {
 	var o bpf.BackObjects
 	if err := bpf.LoadBackObjects(&o, nil); err != nil {
 		return fmt.Errorf("load BPF program of the way back: %w", err)
 	}
 	defer o.Close()
-	to := bpf.BackWay{Device: uint32(link.Attrs().Index), Resume: slot + 1}
 	for n := range 3 {
-		to.Near[n] = binary.NativeEndian.Uint16(near.Attrs().HardwareAddr[2*n:])
+		to.Near[n] = binary.NativeEndian.Uint16(other.Attrs().HardwareAddr[2*n:])
 	}
-	if w.Direction == bpf.In {
-		to.Flags = unix.BPF_F_INGRESS
-	}
+	name := end.Attrs().Name
 	if err := o.FdWay.Put(uint32(0), to); err != nil {
-		return fmt.Errorf("set where %s leads: %w", w.Far, err)
+		return fmt.Errorf("set where %s leads: %w", name, err)
 	}
-	if err := h.QdiscAdd(Clsact(far)); err != nil {
-		return fmt.Errorf("add clsact to %s: %w", w.Far, err)
+	if err := h.QdiscAdd(Clsact(end)); err != nil {
+		return fmt.Errorf("add clsact to %s: %w", name, err)
 	}
-	f := filter(far, netlink.HANDLE_MIN_INGRESS)
+	f := filter(end, netlink.HANDLE_MIN_INGRESS)
 	f.Fd = o.FdBack.FD()
 	if err := h.FilterAdd(f); err != nil {
-		return fmt.Errorf("attach program to %s: %w", w.Far, err)
+		return fmt.Errorf("attach program to %s: %w", name, err)
 	}
 	return nil
 }
@@ -250,14 +263,21 @@ func (s *Space) Nears(c Change, each func(Way, netlink.Link) error) (planned int
 }
 
 // back reads what came back over the pair.
-func back(h *netlink.Handle, w Way) (way bpf.BackWay, err error) {
-	far, err := h.LinkByName(w.Far)
-	if err != nil {
-		return way, fmt.Errorf("find %s: %w", w.Far, err)
+func (c Change) back(h *netlink.Handle, w Way) (way bpf.BackWay, err error) {
+	name := w.Far
+	if c.Action.Relay {
+		name = w.Near
 	}
-	f, err := ourFilter(h, far, netlink.HANDLE_MIN_INGRESS)
-	if err != nil || f == nil {
-		return way, errors.Join(err, fmt.Errorf("the program of %s is gone", w.Far))
+	end, err := h.LinkByName(name)
+	if err != nil {
+		return way, fmt.Errorf("find %s: %w", name, err)
+	}
+	f, err := ourFilter(h, end, netlink.HANDLE_MIN_INGRESS)
+	if err != nil {
+		return way, err
+	}
+	if f == nil {
+		return way, fmt.Errorf("the program of %s is gone: %w", name, fault.ErrChanged)
 	}
 	maps, err := mapsOf(ebpf.ProgramID(f.Id))
 	if err != nil {
@@ -267,10 +287,10 @@ func back(h *netlink.Handle, w Way) (way bpf.BackWay, err error) {
 	defer t.Close()
 	m := maps[bpf.BackMapFdWay]
 	if m == nil {
-		return way, fmt.Errorf("the program of %s is not ours", w.Far)
+		return way, fmt.Errorf("the program of %s is not ours: %w", name, fault.ErrChanged)
 	}
 	if err := m.Lookup(uint32(0), &way); err != nil {
-		return way, fmt.Errorf("read counters of %s: %w", w.Far, err)
+		return way, fmt.Errorf("read counters of %s: %w", name, err)
 	}
 	return way, nil
 }

@@ -49,6 +49,9 @@ type Action struct {
 	Does uint32 `json:"does,omitempty"` // bpf.Cut and its like
 	// Share of the packets that are acted upon, by chance; 0: all.
 	Share float64 `json:"share,omitempty"`
+	// Relay says that packets are steered to a program of ours and not to a queue
+	// of the kernel's: see Relay.
+	Relay bool `json:"relay,omitempty"`
 }
 
 // Device is one network device as it was found.
@@ -239,6 +242,9 @@ func (c Change) rule(until fault.BootTime) bpf.CutRule {
 	r := bpf.CutRule{
 		Until: uint64(until), Owner: c.Owner, Direction: c.Rule.Direction, Protocol: c.Rule.Protocol, Ranges: uint32(len(c.Rule.Ports)),
 		Action: c.Action.Does, Chance: c.Action.chance(),
+	}
+	if c.Action.Relay {
+		r.Relay = 1
 	}
 	if until == 0 {
 		r.Until = ^uint64(0)

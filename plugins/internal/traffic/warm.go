@@ -68,7 +68,7 @@ func (w *warm) table() *table {
 	m := w.objects.CutMaps
 	return &table{maps: map[string]*ebpf.Map{
 		bpf.CutMapFdPeers: m.FdPeers, bpf.CutMapFdLocals: m.FdLocals, bpf.CutMapFdRules: m.FdRules,
-		bpf.CutMapFdCounts: m.FdCounts, bpf.CutMapFdExempt: m.FdExempt,
+		bpf.CutMapFdCounts: m.FdCounts, bpf.CutMapFdExempt: m.FdExempt, bpf.CutMapFdAlive: m.FdAlive,
 	}}
 }
 
