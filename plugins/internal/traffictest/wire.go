@@ -29,8 +29,10 @@ type Wire struct {
 
 // The addresses of the two.
 const (
-	AddrA, AddrB   = "10.99.0.1", "10.99.0.2"
-	AddrA6, AddrB6 = "fd99::1", "fd99::2"
+	AddrA  = "10.99.0.1"
+	AddrB  = "10.99.0.2"
+	AddrA6 = "fd99::1"
+	AddrB6 = "fd99::2"
 )
 
 // New makes a wire that goes with the test; it needs root.
