@@ -3,7 +3,12 @@ package main
 // The faults that are part of this binary, one line each: their packages
 // register themselves.
 import (
+	_ "github.com/firedrill-io/firedrill/plugins/bandwidth"
+	_ "github.com/firedrill-io/firedrill/plugins/corrupt"
 	_ "github.com/firedrill-io/firedrill/plugins/cpu"
+	_ "github.com/firedrill-io/firedrill/plugins/delay"
+	_ "github.com/firedrill-io/firedrill/plugins/duplicate"
+	_ "github.com/firedrill-io/firedrill/plugins/loss"
 	_ "github.com/firedrill-io/firedrill/plugins/memory"
 	_ "github.com/firedrill-io/firedrill/plugins/partition"
 	_ "github.com/firedrill-io/firedrill/plugins/powerloss"

@@ -71,13 +71,15 @@ var Rules = []Rule{
 	{"plugins/faulttest", []string{"internal/conformance", "internal/digest/digesttest", "internal/need", "internal/lab", "internal/proc", "plugins/fault"}, "the suite as a Go test"},
 	{"plugins/internal/group", []string{"internal/cgroup", "plugins/fault"}, "one setting of a control group, for the faults that change one"},
 	{"plugins/internal/grouptest", []string{"internal/cgroup", "internal/need", "internal/proc", "plugins/faulttest"}, "groups and programs for the tests of such faults"},
+	{"plugins/internal/traffic", []string{"internal/netns", "plugins/fault", "plugins/internal/bpf"}, "one rule table a device, for all network faults"},
+	{"plugins/internal/traffictest", []string{"internal/need", "internal/netns", "plugins/fault", "plugins/faulttest"}, "a cable with two hosts, for the tests of network faults"},
 	{"plugins/internal/*", nil, "shared by plugins"},
 	{"plugins/*", []string{"plugins/fault", "plugins/internal/*", "internal/netns", "internal/cgroup", "internal/power"}, "one folder, one fault"},
 }
 
 // TestMay is what any test file may import besides: the lab is the test bench
 // of everything that touches a kernel.
-var TestMay = []string{"internal/lab", "internal/need", "internal/digest", "internal/digest/digesttest", "internal/netns", "internal/inventory", "internal/power", "internal/proc", "plugins/fault", "plugins/faulttest", "injector/internal/broker", "experiments", "experiments/condition", "internal/control", "plugins", "plugins/internal/grouptest"}
+var TestMay = []string{"internal/lab", "internal/need", "internal/digest", "internal/digest/digesttest", "internal/netns", "internal/inventory", "internal/power", "internal/proc", "plugins/fault", "plugins/faulttest", "injector/internal/broker", "experiments", "experiments/condition", "internal/control", "plugins", "plugins/internal/grouptest", "plugins/internal/traffictest"}
 
 // Forbidden are imports from outside that only the named packages may have.
 var Forbidden = []Rule{

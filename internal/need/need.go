@@ -6,7 +6,9 @@
 package need
 
 import (
+	"bytes"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -29,6 +31,7 @@ const (
 	Chromium Need = "chromium (package chromium)"
 	Python   Need = "Python with gRPC (packages python3-grpcio, python3-protobuf)"
 	Git      Need = "git (package git)"
+	Netem    Need = "netem (kernel module sch_netem)"
 )
 
 // probes tells for each need whether the machine meets it.
@@ -43,7 +46,8 @@ var probes = map[Need]func() bool{
 		const packages = "/usr/lib/python3/dist-packages/"
 		return exists("/usr/bin/python3") && exists(packages+"grpc") && exists(packages+"google/protobuf")
 	},
-	Git: func() bool { return exists("/usr/bin/git") },
+	Git:   func() bool { return exists("/usr/bin/git") },
+	Netem: netem,
 }
 
 // Met says whether the machine meets n. A need without a probe counts as met,
@@ -70,4 +74,16 @@ func exists(paths ...string) bool {
 		}
 	}
 	return false
+}
+
+// netem looks for the queueing discipline in the kernel or among its modules.
+func netem() bool {
+	var u unix.Utsname
+	if unix.Uname(&u) != nil {
+		return false
+	}
+	modules := "/lib/modules/" + unix.ByteSliceToString(u.Release[:])
+	found, _ := filepath.Glob(modules + "/kernel/net/sched/sch_netem.ko*")
+	builtin, _ := os.ReadFile(modules + "/modules.builtin")
+	return len(found) > 0 || exists("/sys/module/sch_netem") || bytes.Contains(builtin, []byte("/sch_netem.ko"))
 }

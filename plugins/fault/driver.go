@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"unicode"
 )
 
 // Driver is a Plugin with its types erased to the bytes that are journaled and
@@ -47,12 +49,19 @@ func decodeStrict[T any](b []byte) (v T, err error) {
 func paramsError(err error) error {
 	var wrong *json.UnmarshalTypeError
 	if errors.As(err, &wrong) {
-		return Refuse(wrong.Field, "is a %s; give a %s", wrong.Value, wrong.Type)
+		return Refuse(asWritten(wrong.Field), "is a %s; give a %s", wrong.Value, wrong.Type)
 	}
 	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
 		return Refuse(strings.Trim(name, `"`), "unknown parameter")
 	}
 	return Refuse("", "decode parameters: %v", err)
+}
+
+// asWritten drops the names of embedded structs, which encoding/json puts into the
+// path and nobody wrote: they begin with a capital, names of parameters do not.
+func asWritten(path string) string {
+	parts := strings.Split(path, ".")
+	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p != "" && unicode.IsUpper(rune(p[0])) }), ".")
 }
 
 // decodeLenient is for change records: an older or newer binary must be able to revert them.

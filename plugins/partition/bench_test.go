@@ -14,6 +14,7 @@ import (
 
 	"github.com/firedrill-io/firedrill/internal/need"
 	"github.com/firedrill-io/firedrill/internal/netns"
+	"github.com/firedrill-io/firedrill/plugins/internal/traffictest"
 )
 
 func peers(n int) (out []string) {
@@ -40,18 +41,18 @@ func BenchmarkPartition(b *testing.B) {
 }
 
 func benchOurs(b *testing.B, n int) {
-	w := newWire(b)
+	w := traffictest.New(b)
 	list := peers(n)
 	var prepare, apply, heal []float64
 	for b.Loop() {
 		p := New()
 		t0 := time.Now()
-		c, err := p.Prepare(b.Context(), w.target, Params{To: list})
+		c, err := p.Prepare(b.Context(), w.Target, Params{sel{To: list}})
 		must(b, err)
 		t1 := time.Now()
-		must(b, p.Apply(b.Context(), w.target, c, 0, in(time.Minute)))
+		must(b, p.Apply(b.Context(), w.Target, c, 0, traffictest.In(time.Minute)))
 		t2 := time.Now()
-		must(b, p.Revert(b.Context(), w.target, c))
+		must(b, p.Revert(b.Context(), w.Target, c))
 		prepare, apply, heal = append(prepare, ms(t1.Sub(t0))), append(apply, ms(t2.Sub(t1))), append(heal, ms(time.Since(t2)))
 	}
 	report(b, map[string][]float64{"prepare-ms": prepare, "apply-ms": apply, "heal-ms": heal})
@@ -74,13 +75,13 @@ func median(values []float64) float64 {
 
 func benchCommand(b *testing.B, path string, args []string, on, off string) {
 	need.Check(b, need.Nft)
-	w := newWire(b)
+	w := traffictest.New(b)
 	var apply, heal []float64
 	for b.Loop() {
 		t0 := time.Now()
-		runIn(b, w.a, on, path, args...)
+		runIn(b, w.A, on, path, args...)
 		t1 := time.Now()
-		runIn(b, w.a, off, path, args...)
+		runIn(b, w.A, off, path, args...)
 		apply, heal = append(apply, ms(t1.Sub(t0))), append(heal, ms(time.Since(t1)))
 	}
 	report(b, map[string][]float64{"apply-ms": apply, "heal-ms": heal})
@@ -124,21 +125,21 @@ func iptablesRules(n int) string {
 // other peers, with the same done by nft; in turn, in one run, medians.
 func BenchmarkPacket(b *testing.B) {
 	need.Check(b, need.Nft)
-	w := newWire(b)
-	w.cpuPerPacket(b) // fills caches and the neighbour table
+	w := traffictest.New(b)
+	cpuPerPacket(b, w) // fills caches and the neighbour table
 	for _, n := range []int{1, 1000, 10000} {
 		b.Run(fmt.Sprintf("peers=%d", n), func(b *testing.B) {
 			var without, with, nft []float64
 			for b.Loop() {
 				for range shifts {
 					p := New()
-					without = append(without, w.cpuPerPacket(b))
-					c := w.inject(b, p, Params{To: peers(n)})
-					with = append(with, w.cpuPerPacket(b))
-					must(b, p.Revert(b.Context(), w.target, c))
-					runIn(b, w.a, nftRules(n), "/usr/sbin/nft", "-f", "-")
-					nft = append(nft, w.cpuPerPacket(b))
-					runIn(b, w.a, nftNone, "/usr/sbin/nft", "-f", "-")
+					without = append(without, cpuPerPacket(b, w))
+					c := traffictest.Inject(b, w, p, Params{sel{To: peers(n)}})
+					with = append(with, cpuPerPacket(b, w))
+					must(b, p.Revert(b.Context(), w.Target, c))
+					runIn(b, w.A, nftRules(n), "/usr/sbin/nft", "-f", "-")
+					nft = append(nft, cpuPerPacket(b, w))
+					runIn(b, w.A, nftNone, "/usr/sbin/nft", "-f", "-")
 				}
 			}
 			report(b, map[string][]float64{"ns-without": without, "ns-with": with, "ns-nft": nft})
@@ -150,11 +151,11 @@ func BenchmarkPacket(b *testing.B) {
 // drifts with the load of the machine, and a shift should be shorter than that.
 const shifts = 5
 
-func (w *wire) cpuPerPacket(b *testing.B) (ns float64) {
+func cpuPerPacket(b *testing.B, w *traffictest.Wire) (ns float64) {
 	b.Helper()
 	const packets = 20_000
-	must(b, w.a.Do(func() error {
-		c, err := net.Dial("udp", addrB+":9")
+	must(b, w.A.Do(func() error {
+		c, err := net.Dial("udp", traffictest.AddrB+":9")
 		if err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/internal/traffictest"
 )
 
 const everybody = "10.99.0.0/24"
@@ -17,36 +18,36 @@ func TestWhatIsCut(t *testing.T) {
 		params Params
 		want   passes
 	}{
-		{"both ways", Params{To: []string{everybody}}, passes{udp6Out: true}},
-		{"one address", Params{To: []string{addrB}}, passes{udp6Out: true}},
-		{"somebody else", Params{To: []string{"10.98.0.0/16"}}, passes{true, true, true, true}},
-		{"out", Params{To: []string{everybody}, Direction: "out"}, passes{udpIn: true, udp6Out: true}},
-		{"in", Params{To: []string{everybody}, Direction: "in"}, passes{udpOut: true, udp6Out: true}},
-		{"udp", Params{To: []string{everybody}, Protocol: "udp"}, passes{tcpOut: true, udp6Out: true}},
-		{"tcp", Params{To: []string{everybody}, Protocol: "tcp"}, passes{udpOut: true, udpIn: true, udp6Out: true}},
-		{"a port", Params{To: []string{everybody}, Ports: []string{"5000-5001"}}, passes{tcpOut: true, udp6Out: true}},
-		{"another port", Params{To: []string{everybody}, Ports: []string{"443"}}, passes{true, true, true, true}},
-		{"IPv6", Params{To: []string{"fd99::/64"}}, passes{true, true, true, false}},
-		{"from another address", Params{To: []string{everybody}, From: []string{"10.99.0.77"}}, passes{true, true, true, true}},
-		{"from our address", Params{To: []string{everybody}, From: []string{addrA}}, passes{udp6Out: true}},
+		{"both ways", Params{sel{To: []string{everybody}}}, passes{udp6Out: true}},
+		{"one address", Params{sel{To: []string{traffictest.AddrB}}}, passes{udp6Out: true}},
+		{"somebody else", Params{sel{To: []string{"10.98.0.0/16"}}}, passes{true, true, true, true}},
+		{"out", Params{sel{To: []string{everybody}, Direction: "out"}}, passes{udpIn: true, udp6Out: true}},
+		{"in", Params{sel{To: []string{everybody}, Direction: "in"}}, passes{udpOut: true, udp6Out: true}},
+		{"udp", Params{sel{To: []string{everybody}, Protocol: "udp"}}, passes{tcpOut: true, udp6Out: true}},
+		{"tcp", Params{sel{To: []string{everybody}, Protocol: "tcp"}}, passes{udpOut: true, udpIn: true, udp6Out: true}},
+		{"a port", Params{sel{To: []string{everybody}, Ports: []string{"5000-5001"}}}, passes{tcpOut: true, udp6Out: true}},
+		{"another port", Params{sel{To: []string{everybody}, Ports: []string{"443"}}}, passes{true, true, true, true}},
+		{"IPv6", Params{sel{To: []string{"fd99::/64"}}}, passes{true, true, true, false}},
+		{"from another address", Params{sel{To: []string{everybody}, From: []string{"10.99.0.77"}}}, passes{true, true, true, true}},
+		{"from our address", Params{sel{To: []string{everybody}, From: []string{traffictest.AddrA}}}, passes{udp6Out: true}},
 	}
-	w := newWire(t)
+	w := traffictest.New(t)
 	measure := func() passes {
 		return passes{
-			udpOut:  reaches(t, w.a, w.b, addrB+":5001", ""),
-			udpIn:   reaches(t, w.b, w.a, addrA+":5001", ""),
-			tcpOut:  connects(t, w.a, w.b, addrB+":6000"),
-			udp6Out: reaches(t, w.a, w.b, "["+addrB6+"]:5001", ""),
+			udpOut:  traffictest.Reaches(t, w.A, w.B, traffictest.AddrB+":5001", ""),
+			udpIn:   traffictest.Reaches(t, w.B, w.A, traffictest.AddrA+":5001", ""),
+			tcpOut:  traffictest.Connects(t, w.A, w.B, traffictest.AddrB+":6000"),
+			udp6Out: traffictest.Reaches(t, w.A, w.B, "["+traffictest.AddrB6+"]:5001", ""),
 		}
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			p := New()
-			ch := w.inject(t, p, c.params)
+			ch := traffictest.Inject(t, w, p, c.params)
 			if got := measure(); got != c.want {
 				t.Errorf("passes %+v, want %+v", got, c.want)
 			}
-			must(t, p.Revert(t.Context(), w.target, ch))
+			must(t, p.Revert(t.Context(), w.Target, ch))
 			if got := measure(); got != (passes{true, true, true, true}) {
 				t.Errorf("after revert passes only %+v", got)
 			}
@@ -57,30 +58,30 @@ func TestWhatIsCut(t *testing.T) {
 // The twin of TestWhatIsCut: with everything in place but the effect, nothing
 // is cut and Observe does not claim so.
 func TestWithoutEffectNothingIsCut(t *testing.T) {
-	w := newWire(t)
+	w := traffictest.New(t)
 	for _, noBPF := range []bool{false, true} {
 		p := New()
-		p.noEffect, p.noBPF = true, noBPF
-		c := w.inject(t, p, Params{To: []string{everybody}})
-		if !reaches(t, w.a, w.b, addrB+":5001", "") {
+		p.Inert, p.noBPF = true, noBPF
+		c := traffictest.Inject(t, w, p, Params{sel{To: []string{everybody}}})
+		if !traffictest.Reaches(t, w.A, w.B, traffictest.AddrB+":5001", "") {
 			t.Errorf("noBPF %v: cut without effect", noBPF)
 		}
-		o, err := p.Observe(t.Context(), w.target, c)
+		o, err := p.Observe(t.Context(), w.Target, c)
 		must(t, err)
 		if o.Dose != fault.NotInForce {
 			t.Errorf("noBPF %v: dose %q without effect", noBPF, o.Dose)
 		}
-		must(t, p.Revert(t.Context(), w.target, c))
+		must(t, p.Revert(t.Context(), w.Target, c))
 	}
 }
 
 func TestObserveExercised(t *testing.T) {
-	w := newWire(t)
+	w := traffictest.New(t)
 	for _, noBPF := range []bool{false, true} {
 		p := New()
 		p.noBPF = noBPF
-		c := w.inject(t, p, Params{To: []string{addrB, addrB6, "10.97.0.0/16"}})
-		o, err := New().Observe(t.Context(), w.target, c)
+		c := traffictest.Inject(t, w, p, Params{sel{To: []string{traffictest.AddrB, traffictest.AddrB6, "10.97.0.0/16"}}})
+		o, err := New().Observe(t.Context(), w.Target, c)
 		must(t, err)
 		if o.State != fault.Present || o.Dose != fault.Exercised {
 			t.Errorf("noBPF %v: %+v", noBPF, o)
@@ -89,8 +90,8 @@ func TestObserveExercised(t *testing.T) {
 		if got := o.Achieved[0].Value; got < 2 {
 			t.Errorf("noBPF %v: %v peers seen cut off, want 2 at least", noBPF, got)
 		}
-		must(t, New().Revert(t.Context(), w.target, c))
-		o, err = p.Observe(t.Context(), w.target, c)
+		must(t, New().Revert(t.Context(), w.Target, c))
+		o, err = p.Observe(t.Context(), w.Target, c)
 		must(t, err)
 		if o.State != fault.Absent {
 			t.Errorf("noBPF %v: after revert %+v", noBPF, o)
@@ -100,40 +101,40 @@ func TestObserveExercised(t *testing.T) {
 
 // The kernel itself heals when the lease runs out, with no process of ours left.
 func TestLeaseHeals(t *testing.T) {
-	w := newWire(t)
+	w := traffictest.New(t)
 	p := New()
-	c, err := p.Prepare(t.Context(), w.target, Params{To: []string{everybody}})
+	c, err := p.Prepare(t.Context(), w.Target, Params{sel{To: []string{everybody}}})
 	must(t, err)
-	must(t, p.Apply(t.Context(), w.target, c, 0, in(700*time.Millisecond)))
-	if reaches(t, w.a, w.b, addrB+":5001", "") {
+	must(t, p.Apply(t.Context(), w.Target, c, 0, traffictest.In(700*time.Millisecond)))
+	if traffictest.Reaches(t, w.A, w.B, traffictest.AddrB+":5001", "") {
 		t.Fatal("not cut")
 	}
-	must(t, p.Apply(t.Context(), w.target, c, 0, in(1500*time.Millisecond)))
+	must(t, p.Apply(t.Context(), w.Target, c, 0, traffictest.In(1500*time.Millisecond)))
 	time.Sleep(800 * time.Millisecond)
-	if reaches(t, w.a, w.b, addrB+":5001", "") {
+	if traffictest.Reaches(t, w.A, w.B, traffictest.AddrB+":5001", "") {
 		t.Error("renewal did not hold")
 	}
 	time.Sleep(900 * time.Millisecond)
-	if !reaches(t, w.a, w.b, addrB+":5001", "") {
+	if !traffictest.Reaches(t, w.A, w.B, traffictest.AddrB+":5001", "") {
 		t.Error("the lease ran out and the cut is still there")
 	}
-	must(t, p.Revert(t.Context(), w.target, c))
+	must(t, p.Revert(t.Context(), w.Target, c))
 }
 
 // The control connection and sshd stay reachable under a cut from everybody.
 func TestExempt(t *testing.T) {
-	w := newWire(t)
-	w.target.Exempt = append(w.target.Exempt, mustAddrPort(addrB+":4222"))
+	w := traffictest.New(t)
+	w.Target.Exempt = append(w.Target.Exempt, mustAddrPort(traffictest.AddrB+":4222"))
 	p := New()
-	c := w.inject(t, p, Params{To: []string{"0.0.0.0/0"}})
-	defer func() { must(t, p.Revert(t.Context(), w.target, c)) }()
-	if !connects(t, w.a, w.b, addrB+":4222") {
+	c := traffictest.Inject(t, w, p, Params{sel{To: []string{"0.0.0.0/0"}}})
+	defer func() { must(t, p.Revert(t.Context(), w.Target, c)) }()
+	if !traffictest.Connects(t, w.A, w.B, traffictest.AddrB+":4222") {
 		t.Error("the control connection is cut")
 	}
-	if !connects(t, w.b, w.a, addrA+":22") {
+	if !traffictest.Connects(t, w.B, w.A, traffictest.AddrA+":22") {
 		t.Error("sshd is cut off")
 	}
-	if connects(t, w.a, w.b, addrB+":4223") {
+	if traffictest.Connects(t, w.A, w.B, traffictest.AddrB+":4223") {
 		t.Error("another port is not cut")
 	}
 }

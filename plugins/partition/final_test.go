@@ -6,34 +6,35 @@ import (
 	"time"
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/internal/traffictest"
 )
 
 // A cut that the kernel has healed does not come back by a late renewal.
 func TestLateRenewalDoesNotCutAgain(t *testing.T) {
-	w := newWire(t)
+	w := traffictest.New(t)
 	p := New()
-	c, err := p.Prepare(t.Context(), w.target, Params{To: []string{everybody}})
+	c, err := p.Prepare(t.Context(), w.Target, Params{sel{To: []string{everybody}}})
 	must(t, err)
-	must(t, p.Apply(t.Context(), w.target, c, 0, in(200*time.Millisecond)))
+	must(t, p.Apply(t.Context(), w.Target, c, 0, traffictest.In(200*time.Millisecond)))
 	time.Sleep(250 * time.Millisecond)
-	if err := p.Apply(t.Context(), w.target, c, 0, in(time.Minute)); !errors.Is(err, fault.ErrChanged) {
+	if err := p.Apply(t.Context(), w.Target, c, 0, traffictest.In(time.Minute)); !errors.Is(err, fault.ErrChanged) {
 		t.Errorf("renewed: %v", err)
 	}
-	if !reaches(t, w.a, w.b, addrB+":5001", "") {
+	if !traffictest.Reaches(t, w.A, w.B, traffictest.AddrB+":5001", "") {
 		t.Error("cut again")
 	}
-	must(t, p.Revert(t.Context(), w.target, c))
+	must(t, p.Revert(t.Context(), w.Target, c))
 }
 
 // A queue length that somebody set meanwhile is theirs.
 func TestQueueLengthOfOthersIsLeft(t *testing.T) {
-	w := newWire(t)
-	must(t, w.h.LinkSetTxQLen(w.eth0(t), 0))
+	w := traffictest.New(t)
+	must(t, w.H.LinkSetTxQLen(w.Eth0(t), 0))
 	p := New()
-	c := w.inject(t, p, Params{To: []string{everybody}})
-	must(t, w.h.LinkSetTxQLen(w.eth0(t), 77))
-	must(t, p.Revert(t.Context(), w.target, c))
-	if n := w.eth0(t).Attrs().TxQLen; n != 77 {
+	c := traffictest.Inject(t, w, p, Params{sel{To: []string{everybody}}})
+	must(t, w.H.LinkSetTxQLen(w.Eth0(t), 77))
+	must(t, p.Revert(t.Context(), w.Target, c))
+	if n := w.Eth0(t).Attrs().TxQLen; n != 77 {
 		t.Errorf("queue length %d, want 77", n)
 	}
 }

@@ -2,6 +2,7 @@ package partition
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"net"
 	"net/netip"
@@ -9,58 +10,28 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/asm"
 	"github.com/google/go-cmp/cmp"
-	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 	"pgregory.net/rapid"
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
+	"github.com/firedrill-io/firedrill/plugins/internal/traffic"
+	"github.com/firedrill-io/firedrill/plugins/internal/traffictest"
 )
+
+// sel is how tests select packets.
+type sel = traffic.Selection
 
 func mustAddrPort(s string) netip.AddrPort { return netip.MustParseAddrPort(s) }
 
-// snapshot is what a partition may touch in a, as text.
-func (w *wire) snapshot(t testing.TB) []string {
-	t.Helper()
-	var out []string
-	links, err := w.h.LinkList()
-	must(t, err)
-	for _, l := range links {
-		out = append(out, fmt.Sprintf("%s txqlen %d", l.Attrs().Name, l.Attrs().TxQLen))
-		qs, err := w.h.QdiscList(l)
-		must(t, err)
-		for _, q := range qs {
-			out = append(out, fmt.Sprintf("%s qdisc %s %v", l.Attrs().Name, q.Type(), q.Attrs()))
-		}
-		for parent := range parents {
-			fs, _ := w.h.FilterList(l, parent)
-			for _, f := range fs {
-				out = append(out, fmt.Sprintf("%s filter %s %v", l.Attrs().Name, f.Type(), f.Attrs()))
-			}
-		}
-	}
-	rules, err := w.h.RuleList(netlink.FAMILY_ALL)
-	must(t, err)
-	for _, r := range rules {
-		out = append(out, "rule "+r.String())
-	}
-	routes, err := w.h.RouteListFiltered(netlink.FAMILY_ALL, &netlink.Route{}, netlink.RT_FILTER_TABLE)
-	must(t, err)
-	for _, r := range routes {
-		out = append(out, "route "+r.String())
-	}
-	return out
-}
-
 func TestPrepareChangesNothing(t *testing.T) {
-	w := newWire(t)
-	before := w.snapshot(t)
+	w := traffictest.New(t)
+	before := w.Snapshot(t)
 	p := New()
-	_, err := p.Prepare(t.Context(), w.target, Params{To: []string{everybody}})
+	_, err := p.Prepare(t.Context(), w.Target, Params{sel{To: []string{everybody}}})
 	must(t, err)
-	if d := cmp.Diff(before, w.snapshot(t)); d != "" {
+	if d := cmp.Diff(before, w.Snapshot(t)); d != "" {
 		t.Error(d)
 	}
 }
@@ -69,8 +40,8 @@ func TestPrepareChangesNothing(t *testing.T) {
 // and go in between: at the end the host is as it was, and no revert heals more
 // than its own injection.
 func TestAnyOrderLeavesHostAsFound(t *testing.T) {
-	w := newWire(t)
-	before := w.snapshot(t)
+	w := traffictest.New(t)
+	before := w.Snapshot(t)
 	rapid.Check(t, func(rt *rapid.T) {
 		live := map[int]Change{}
 		for step := range rapid.IntRange(1, 10).Draw(rt, "steps") {
@@ -79,16 +50,16 @@ func TestAnyOrderLeavesHostAsFound(t *testing.T) {
 			n := rapid.IntRange(0, 5).Draw(rt, "injection")
 			c, on := live[n]
 			if on {
-				must(t, p.Revert(t.Context(), w.target, c))
+				must(t, p.Revert(t.Context(), w.Target, c))
 				delete(live, n)
 				continue
 			}
-			c, err := p.Prepare(t.Context(), w.target, Params{To: []string{fmt.Sprintf("10.99.%d.0/24", n), addrB}, Direction: []string{"out", "both"}[btoi(!p.noBPF)]})
+			c, err := p.Prepare(t.Context(), w.Target, Params{sel{To: []string{fmt.Sprintf("10.99.%d.0/24", n), traffictest.AddrB}, Direction: []string{"out", "both"}[btoi(!p.noBPF)]}})
 			must(t, err)
-			must(t, p.Apply(t.Context(), w.target, c, 0, in(time.Minute)))
+			must(t, p.Apply(t.Context(), w.Target, c, 0, traffictest.In(time.Minute)))
 			live[n] = c
 			for _, c := range live {
-				o, err := p.Observe(t.Context(), w.target, c)
+				o, err := p.Observe(t.Context(), w.Target, c)
 				must(t, err)
 				if o.State != fault.Present {
 					rt.Fatalf("step %d: a live injection is %s", step, o.State)
@@ -96,9 +67,9 @@ func TestAnyOrderLeavesHostAsFound(t *testing.T) {
 			}
 		}
 		for _, c := range live {
-			must(t, New().Revert(t.Context(), w.target, c))
+			must(t, New().Revert(t.Context(), w.Target, c))
 		}
-		if d := cmp.Diff(before, w.snapshot(t)); d != "" {
+		if d := cmp.Diff(before, w.Snapshot(t)); d != "" {
 			rt.Fatal(d)
 		}
 	})
@@ -112,120 +83,120 @@ func btoi(b bool) int {
 }
 
 func TestNinthIsRefused(t *testing.T) {
-	w := newWire(t)
+	w := traffictest.New(t)
 	p := New()
 	var live []Change
 	for i := range 8 {
-		live = append(live, w.inject(t, p, Params{To: []string{fmt.Sprintf("10.98.%d.0/24", i)}}))
+		live = append(live, traffictest.Inject(t, w, p, Params{sel{To: []string{fmt.Sprintf("10.98.%d.0/24", i)}}}))
 	}
-	_, err := p.Prepare(t.Context(), w.target, Params{To: []string{everybody}})
+	_, err := p.Prepare(t.Context(), w.Target, Params{sel{To: []string{everybody}}})
 	var refused *fault.RefusedError
-	if !errors.As(err, &refused) || refused.Field != "devices" || !strings.Contains(err.Error(), "8 partitions") {
+	if !errors.As(err, &refused) || refused.Field != "devices" || !strings.Contains(err.Error(), "8 network faults") {
 		t.Errorf("ninth: %v", err)
 	}
 	for _, c := range live {
-		must(t, p.Revert(t.Context(), w.target, c))
+		must(t, p.Revert(t.Context(), w.Target, c))
 	}
 }
 
 // An empty clsact qdisc that was there is used and kept.
 func TestClsactIsKept(t *testing.T) {
-	w := newWire(t)
-	must(t, w.h.QdiscAdd(clsact(w.eth0(t))))
-	before := w.snapshot(t)
+	w := traffictest.New(t)
+	must(t, w.H.QdiscAdd(traffic.Clsact(w.Eth0(t))))
+	before := w.Snapshot(t)
 	p := New()
-	c := w.inject(t, p, Params{To: []string{everybody}})
-	if reaches(t, w.a, w.b, addrB+":5001", "") {
+	c := traffictest.Inject(t, w, p, Params{sel{To: []string{everybody}}})
+	if traffictest.Reaches(t, w.A, w.B, traffictest.AddrB+":5001", "") {
 		t.Error("not cut")
 	}
-	must(t, p.Revert(t.Context(), w.target, c))
-	if d := cmp.Diff(before, w.snapshot(t)); d != "" {
+	must(t, p.Revert(t.Context(), w.Target, c))
+	if d := cmp.Diff(before, w.Snapshot(t)); d != "" {
 		t.Error(d)
 	}
 }
 
 func TestForeignFilterAheadIsRefused(t *testing.T) {
-	w := newWire(t)
-	must(t, w.h.QdiscAdd(clsact(w.eth0(t))))
-	must(t, w.h.FilterAdd(w.foreign(t, 1)))
-	before := w.snapshot(t)
-	_, err := New().Prepare(t.Context(), w.target, Params{To: []string{everybody}})
+	w := traffictest.New(t)
+	must(t, w.H.QdiscAdd(traffic.Clsact(w.Eth0(t))))
+	must(t, w.H.FilterAdd(w.Foreign(t, 1)))
+	before := w.Snapshot(t)
+	_, err := New().Prepare(t.Context(), w.Target, Params{sel{To: []string{everybody}}})
 	var refused *fault.RefusedError
 	if !errors.As(err, &refused) {
 		t.Errorf("want a refusal, got %v", err)
 	}
-	if d := cmp.Diff(before, w.snapshot(t)); d != "" {
+	if d := cmp.Diff(before, w.Snapshot(t)); d != "" {
 		t.Error(d)
 	}
 }
 
 // Somebody uses our clsact meanwhile: ours goes, theirs stays, and we say so.
 func TestForeignFilterIsLeft(t *testing.T) {
-	w := newWire(t)
+	w := traffictest.New(t)
 	p := New()
-	c := w.inject(t, p, Params{To: []string{everybody}})
-	must(t, w.h.FilterAdd(w.foreign(t, 10)))
-	if err := p.Revert(t.Context(), w.target, c); !errors.Is(err, fault.ErrStuck) {
+	c := traffictest.Inject(t, w, p, Params{sel{To: []string{everybody}}})
+	must(t, w.H.FilterAdd(w.Foreign(t, 10)))
+	if err := p.Revert(t.Context(), w.Target, c); !errors.Is(err, fault.ErrStuck) {
 		t.Errorf("want stuck, got %v", err)
 	}
-	if !reaches(t, w.a, w.b, addrB+":5001", "") {
+	if !traffictest.Reaches(t, w.A, w.B, traffictest.AddrB+":5001", "") {
 		t.Error("still cut")
 	}
-	if all, _, err := foreignFilters(w.h, w.eth0(t)); err != nil || all != 1 {
+	if all, _, err := traffic.ForeignFilters(w.H, w.Eth0(t)); err != nil || all != 1 {
 		t.Errorf("their filter is gone: %d, %v", all, err)
 	}
 }
 
 func TestChangedSincePrepare(t *testing.T) {
-	w := newWire(t)
+	w := traffictest.New(t)
 	p := New()
-	c, err := p.Prepare(t.Context(), w.target, Params{To: []string{everybody}})
+	c, err := p.Prepare(t.Context(), w.Target, Params{sel{To: []string{everybody}}})
 	must(t, err)
-	must(t, w.h.QdiscAdd(clsact(w.eth0(t))))
-	must(t, w.h.FilterAdd(w.foreign(t, 10)))
-	before := w.snapshot(t)
-	if err := p.Apply(t.Context(), w.target, c, 0, in(time.Minute)); !errors.Is(err, fault.ErrChanged) {
+	must(t, w.H.QdiscAdd(traffic.Clsact(w.Eth0(t))))
+	must(t, w.H.FilterAdd(w.Foreign(t, 10)))
+	before := w.Snapshot(t)
+	if err := p.Apply(t.Context(), w.Target, c, 0, traffictest.In(time.Minute)); !errors.Is(err, fault.ErrChanged) {
 		t.Errorf("want changed since prepare, got %v", err)
 	}
-	if d := cmp.Diff(before, w.snapshot(t)); d != "" {
+	if d := cmp.Diff(before, w.Snapshot(t)); d != "" {
 		t.Error(d)
 	}
 }
 
 func TestAnotherNamespaceIsGone(t *testing.T) {
-	w, other := newWire(t), newWire(t)
+	w, other := traffictest.New(t), traffictest.New(t)
 	p := New()
-	c := w.inject(t, p, Params{To: []string{everybody}})
-	before := other.snapshot(t)
-	if err := p.Revert(t.Context(), other.target, c); !errors.Is(err, fault.ErrGone) {
+	c := traffictest.Inject(t, w, p, Params{sel{To: []string{everybody}}})
+	before := other.Snapshot(t)
+	if err := p.Revert(t.Context(), other.Target, c); !errors.Is(err, fault.ErrGone) {
 		t.Errorf("want gone, got %v", err)
 	}
-	if d := cmp.Diff(before, other.snapshot(t)); d != "" {
+	if d := cmp.Diff(before, other.Snapshot(t)); d != "" {
 		t.Error(d)
 	}
-	must(t, p.Revert(t.Context(), w.target, c))
+	must(t, p.Revert(t.Context(), w.Target, c))
 }
 
 // What the routes can't do is refused by name, and nothing changes.
 func TestFallbackRefuses(t *testing.T) {
-	w := newWire(t)
-	before := w.snapshot(t)
+	w := traffictest.New(t)
+	before := w.Snapshot(t)
 	p := New()
 	p.noBPF = true
 	for field, params := range map[string]Params{
-		"ports":     {To: []string{everybody}, Ports: []string{"443"}},
-		"protocol":  {To: []string{everybody}, Protocol: "udp"},
-		"direction": {To: []string{everybody}, Direction: "in"},
-		"from":      {To: []string{everybody}, From: []string{addrA}},
-		"devices":   {To: []string{everybody}, Devices: []string{"eth0"}},
+		"ports":     {sel{To: []string{everybody}, Ports: []string{"443"}}},
+		"protocol":  {sel{To: []string{everybody}, Protocol: "udp"}},
+		"direction": {sel{To: []string{everybody}, Direction: "in"}},
+		"from":      {sel{To: []string{everybody}, From: []string{traffictest.AddrA}}},
+		"devices":   {sel{To: []string{everybody}, Devices: []string{"eth0"}}},
 	} {
-		_, err := p.Prepare(t.Context(), w.target, params)
+		_, err := p.Prepare(t.Context(), w.Target, params)
 		var refused *fault.RefusedError
 		if !errors.As(err, &refused) || refused.Field != field {
 			t.Errorf("%s: %v", field, err)
 		}
 	}
-	if d := cmp.Diff(before, w.snapshot(t)); d != "" {
+	if d := cmp.Diff(before, w.Snapshot(t)); d != "" {
 		t.Error(d)
 	}
 }
@@ -233,15 +204,15 @@ func TestFallbackRefuses(t *testing.T) {
 // A cut looks like a cut wire to TCP: it retransmits and backs off, and the
 // writer is told nothing.
 func TestTCPBacksOff(t *testing.T) {
-	w := newWire(t)
+	w := traffictest.New(t)
 	var l net.Listener
-	must(t, w.b.Do(func() (err error) { l, err = net.Listen("tcp", addrB+":7000"); return err }))
+	must(t, w.B.Do(func() (err error) { l, err = net.Listen("tcp", traffictest.AddrB+":7000"); return err }))
 	defer l.Close()
 	var conn net.Conn
-	must(t, w.a.Do(func() (err error) { conn, err = net.Dial("tcp", addrB+":7000"); return err }))
+	must(t, w.A.Do(func() (err error) { conn, err = net.Dial("tcp", traffictest.AddrB+":7000"); return err }))
 	defer conn.Close()
 	p := New()
-	c := w.inject(t, p, Params{To: []string{everybody}})
+	c := traffictest.Inject(t, w, p, Params{sel{To: []string{everybody}}})
 	_, err := conn.Write([]byte("into the dark"))
 	must(t, err)
 	time.Sleep(1500 * time.Millisecond)
@@ -253,24 +224,20 @@ func TestTCPBacksOff(t *testing.T) {
 	if info.Backoff == 0 || info.Retransmits == 0 {
 		t.Errorf("TCP does not back off: backoff %d, retransmits %d", info.Backoff, info.Retransmits)
 	}
-	must(t, p.Revert(t.Context(), w.target, c))
+	must(t, p.Revert(t.Context(), w.Target, c))
 }
 
-func (w *wire) eth0(t testing.TB) netlink.Link {
+func must(t testing.TB, err error) {
 	t.Helper()
-	l, err := w.h.LinkByName("eth0")
-	must(t, err)
-	return l
-}
-
-// foreign is a filter of somebody else at this priority.
-func (w *wire) foreign(t testing.TB, priority uint16) netlink.Filter {
-	t.Helper()
-	prog, err := ebpf.NewProgram(&ebpf.ProgramSpec{Type: ebpf.SchedCLS, License: "GPL", Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, -1), asm.Return()}})
-	must(t, err)
-	t.Cleanup(func() { _ = prog.Close() })
-	return &netlink.BpfFilter{
-		FilterAttrs: netlink.FilterAttrs{LinkIndex: w.eth0(t).Attrs().Index, Parent: netlink.HANDLE_MIN_EGRESS, Handle: 1, Priority: priority, Protocol: unix.ETH_P_ALL},
-		Fd:          prog.FD(), Name: "theirs", DirectAction: true,
+	if err != nil {
+		t.Fatal(err)
 	}
+}
+
+func TestMain(m *testing.M) {
+	// Each check loads programs several times over.
+	if err := flag.Set("rapid.checks", "6"); err != nil {
+		panic(err)
+	}
+	faulttest.Main(m, driver)
 }

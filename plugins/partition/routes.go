@@ -11,6 +11,7 @@ import (
 
 	"github.com/firedrill-io/firedrill/internal/netns"
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/internal/traffic"
 )
 
 // Our routing tables begin here; the low half is of the injection's owner. Our
@@ -23,7 +24,7 @@ const (
 // routesLack is what the report says of the fallback.
 const routesLack = "by blackhole routes, for lack of BPF: only outgoing packets are cut, programs get an error at once instead of silence, the kernel keeps no lease and no counters, new logins through sshd from these peers fail"
 
-func (p *Partition) prepareRoutes(ns *netns.NS, h *netlink.Handle, c Change, params Params, reason string) (Change, error) {
+func prepareRoutes(s *traffic.Space, c Change, params Params, reason string) (Change, error) {
 	const only = "%s is set, and without BPF only whole addresses can be cut off, for outgoing packets: %s"
 	switch {
 	case len(params.Ports) > 0:
@@ -39,7 +40,7 @@ func (p *Partition) prepareRoutes(ns *netns.NS, h *netlink.Handle, c Change, par
 	case covers(c.Rule.To, c.Exempt):
 		return c, fault.Refuse("to", "the control connection goes to one of these peers, and without BPF it can't be exempted: %s", reason)
 	}
-	operators, err := sessions(ns)
+	operators, err := sessions(s.NS)
 	if err != nil {
 		return c, err
 	}
@@ -47,15 +48,12 @@ func (p *Partition) prepareRoutes(ns *netns.NS, h *netlink.Handle, c Change, par
 		return c, fault.Refuse("to", "somebody is logged in through sshd from one of these peers, and without BPF the session can't be exempted: %s", reason)
 	}
 	c.Way, c.Table = WayRoutes, tableBase|int(c.Owner&0xffff)
-	routes, err := routesOf(h, c.Table)
+	routes, err := routesOf(s.Link, c.Table)
 	if err == nil && len(routes) > 0 {
 		err = fmt.Errorf("routing table %d is in use: %w", c.Table, fault.ErrChanged)
 	}
 	return c, err
 }
-
-// sshd is the port of the operator's way in.
-const sshd = 22
 
 // sessions are the peers that are connected to sshd here.
 func sessions(ns *netns.NS) (peers []netip.AddrPort, err error) {
@@ -67,7 +65,7 @@ func sessions(ns *netns.NS) (peers []netip.AddrPort, err error) {
 			}
 			for _, s := range sockets {
 				addr, ok := netip.AddrFromSlice(s.ID.Destination)
-				if ok && s.ID.SourcePort == sshd && s.ID.DestinationPort != 0 {
+				if ok && s.ID.SourcePort == traffic.SSHD && s.ID.DestinationPort != 0 {
 					peers = append(peers, netip.AddrPortFrom(addr.Unmap(), s.ID.DestinationPort))
 				}
 			}
@@ -96,7 +94,7 @@ func (p *Partition) applyRoutes(h *netlink.Handle, c Change) error {
 			return fmt.Errorf("add blackhole for %s: %w", pre, err)
 		}
 	}
-	if p.noEffect {
+	if p.Inert {
 		return nil
 	}
 	for _, family := range families(c.Rule.To) {
@@ -127,14 +125,14 @@ func revertRoutes(h *netlink.Handle, c Change) error {
 
 // observeRoutes reads rules and routes back. The meter is the error that a
 // canary gets: EINVAL of a blackhole (ip-route(8)).
-func observeRoutes(ns *netns.NS, h *netlink.Handle, c Change) (fault.Observation, error) {
+func observeRoutes(s *traffic.Space, c Change) (fault.Observation, error) {
 	o := fault.Observation{State: fault.Absent, Dose: fault.NotInForce, Detail: routesLack}
 	o.Asked = []fault.Measure{{Name: "peers cut off", Value: float64(len(c.Rule.To)), Unit: "prefixes"}}
-	routes, err := routesOf(h, c.Table)
+	routes, err := routesOf(s.Link, c.Table)
 	if err != nil {
 		return o, err
 	}
-	rules, err := h.RuleList(netlink.FAMILY_ALL)
+	rules, err := s.Link.RuleList(netlink.FAMILY_ALL)
 	if err != nil {
 		return o, fmt.Errorf("list rules: %w", err)
 	}
@@ -151,7 +149,7 @@ func observeRoutes(ns *netns.NS, h *netlink.Handle, c Change) (fault.Observation
 	case len(routes)+ruled > 0:
 		o.State = fault.Partial
 	}
-	seen := blackholed(ns, c)
+	seen := blackholed(s.NS, c)
 	if whole && seen > 0 {
 		o.Dose = fault.Exercised
 	}
@@ -161,8 +159,8 @@ func observeRoutes(ns *netns.NS, h *netlink.Handle, c Change) (fault.Observation
 
 func blackholed(ns *netns.NS, c Change) (seen int) {
 	_ = ns.Do(func() error {
-		for _, pre := range c.Rule.To[:min(len(c.Rule.To), maxCanaries)] {
-			if err := sendCanary(pre, c.Rule); errors.Is(err, unix.EINVAL) {
+		for _, pre := range c.Rule.To[:min(len(c.Rule.To), traffic.MaxCanaries)] {
+			if err := traffic.SendCanary(pre, c.Rule); errors.Is(err, unix.EINVAL) {
 				seen++
 			}
 		}

@@ -2,13 +2,15 @@
 
 // SPDX-License-Identifier: GPL-2.0 OR BSD-3-Clause
 //
-// The program that cuts: one for each direction of a device, sharing one table
-// of eight slots, a slot per injection. A slot's peers are a longest-prefix
-// trie of its own, so that injections come and go without touching each other.
+// The program of all network faults: one for each direction of a device, sharing
+// one table of eight slots, a slot per injection. A slot's peers are a
+// longest-prefix trie of its own, so that injections come and go without touching
+// each other. A packet goes through the slots in their order and each does what
+// its rule says, so that faults compose.
 //
-// A packet that hits is lost the way a cut wire loses it. On egress that is a
-// redirect to a device that does not exist: a plain drop would tell TCP of a
-// local drop, it would not back off, and no real partition looks like that.
+// A packet that is cut or lost goes the way a cut wire loses it. On egress that
+// is a redirect to a device that does not exist: a plain drop would tell TCP of a
+// local drop, it would not back off, and no real network looks like that.
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <linux/in.h>
@@ -18,11 +20,18 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-#define SLOTS 8
+#include "resume.h"
+
 #define RANGES 4
 #define DIR_IN 1
 #define DIR_OUT 2
-#define CANARY 0x46440001u
+
+// What a rule does to the packets it acts upon.
+#define CUT 0       // all of them are gone
+#define LOSE 1      // some are gone
+#define DUPLICATE 2 // some come twice
+#define CORRUPT 3   // some have other payload
+#define STEER 4     // all take another way, on which a queue of ours waits
 
 struct range {
 	__u16 lo, hi;
@@ -36,10 +45,18 @@ struct rule {
 	__u32 local_matters; // the local address must be in locals[slot]
 	__u32 ranges;        // how many of ports are set; 0: any port
 	struct range ports[RANGES]; // of the peer or of this host
+	__u32 action;
+	__u32 chance; // a packet is acted upon if a random number is not above
+	__u32 way[2]; // STEER: the devices for packets in and out
+	__u32 relay;  // STEER: a program waits there, which must be alive
+	__u32 unused;
 };
 
 struct count {
-	__u64 packets, bytes, canaries;
+	__u64 matched;         // packets that the rule is about
+	__u64 packets, bytes;  // of these, acted upon
+	__u64 canaries;        // of these, ours
+	__u64 canary_at;       // CLOCK_BOOTTIME ns of the last of ours
 };
 
 // address is IPv6, or IPv4 mapped into it (RFC 4291, 2.5.5.2).
@@ -70,7 +87,7 @@ struct prefixes {
 	__uint(max_entries, 1);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, struct prefix);
-	__type(value, __u64); // packets cut
+	__type(value, __u64); // packets acted upon
 };
 
 struct {
@@ -103,6 +120,15 @@ struct {
 	__type(value, struct count);
 } fd_counts SEC(".maps");
 
+// Until when (CLOCK_BOOTTIME ns) the program that relays a slot's packets vouches
+// for itself: a dead one must not hold them up for longer.
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SLOTS);
+	__type(key, __u32);
+	__type(value, __u64);
+} fd_alive SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 64);
@@ -115,6 +141,7 @@ struct packet {
 	__u32 protocol;
 	__u16 peer_port, local_port;
 	__u32 has_ports;
+	__u32 l4; // offset of the transport header from the network header
 };
 
 static __always_inline void map4(struct prefix *p, __u32 addr)
@@ -129,7 +156,6 @@ static __always_inline void map4(struct prefix *p, __u32 addr)
 // without a link layer work too. It returns 0 for what is not IP.
 static __always_inline int parse(struct __sk_buff *skb, __u32 dir, struct packet *p)
 {
-	__u32 l4;
 	int first = 1;
 
 	if (skb->protocol == bpf_htons(ETH_P_IP)) {
@@ -139,7 +165,7 @@ static __always_inline int parse(struct __sk_buff *skb, __u32 dir, struct packet
 		map4(&p->peer, dir == DIR_OUT ? ip.daddr : ip.saddr);
 		map4(&p->local, dir == DIR_OUT ? ip.saddr : ip.daddr);
 		p->protocol = ip.protocol;
-		l4 = ip.ihl * 4;
+		p->l4 = ip.ihl * 4;
 		first = !(ip.frag_off & bpf_htons(0x1fff));
 	} else if (skb->protocol == bpf_htons(ETH_P_IPV6)) {
 		struct ipv6hdr ip;
@@ -149,13 +175,19 @@ static __always_inline int parse(struct __sk_buff *skb, __u32 dir, struct packet
 		__builtin_memcpy(p->peer.addr.b, dir == DIR_OUT ? &ip.daddr : &ip.saddr, 16);
 		__builtin_memcpy(p->local.addr.b, dir == DIR_OUT ? &ip.saddr : &ip.daddr, 16);
 		p->protocol = ip.nexthdr;
-		l4 = sizeof(ip);
+		p->l4 = sizeof(ip);
 	} else {
 		return 0;
 	}
+	if (p->protocol == IPPROTO_ICMPV6) {
+		// ICMP to a rule, but for neighbour discovery, which is IPv6's ARP.
+		__u8 type;
+		if (!bpf_skb_load_bytes_relative(skb, p->l4, &type, 1, BPF_HDR_START_NET) && (type < 133 || type > 137))
+			p->protocol = IPPROTO_ICMP;
+	}
 	if (first && (p->protocol == IPPROTO_TCP || p->protocol == IPPROTO_UDP)) {
 		__be16 ports[2];
-		if (bpf_skb_load_bytes_relative(skb, l4, ports, sizeof(ports), BPF_HDR_START_NET))
+		if (bpf_skb_load_bytes_relative(skb, p->l4, ports, sizeof(ports), BPF_HDR_START_NET))
 			return 1;
 		p->peer_port = bpf_ntohs(dir == DIR_OUT ? ports[1] : ports[0]);
 		p->local_port = bpf_ntohs(dir == DIR_OUT ? ports[0] : ports[1]);
@@ -181,7 +213,7 @@ static __always_inline int ports_match(const struct rule *r, const struct packet
 	return 0;
 }
 
-// exempt is asked only about packets that would be cut.
+// exempt is asked only about packets that a rule is about.
 static __always_inline int exempt(const struct packet *p)
 {
 	struct exemption e = {};
@@ -199,46 +231,186 @@ static __always_inline int exempt(const struct packet *p)
 	return bpf_map_lookup_elem(&fd_exempt, &e) != 0;
 }
 
-static __always_inline int cut(struct __sk_buff *skb, __u32 dir)
+static __always_inline int matches(const struct rule *r, __u32 slot, const struct packet *p, __u64 **hits)
+{
+	if (r->protocol && r->protocol != p->protocol)
+		return 0;
+	void *peers = bpf_map_lookup_elem(&fd_peers, &slot);
+	if (!peers)
+		return 0;
+	*hits = bpf_map_lookup_elem(peers, &p->peer);
+	if (!*hits || !ports_match(r, p))
+		return 0;
+	if (r->local_matters) {
+		void *locals = bpf_map_lookup_elem(&fd_locals, &slot);
+		if (!locals || !bpf_map_lookup_elem(locals, &p->local))
+			return 0;
+	}
+	return 1;
+}
+
+// What became of a packet that a rule is about.
+#define NOT_MEANT 0 // the action can't be done to such a packet
+#define SPARED 1    // by chance
+#define DONE 2
+
+// network is the offset of the network header, which no field of the context
+// tells: Ethernet, none, Ethernet with one VLAN tag. -1: another.
+static __always_inline int network(struct __sk_buff *skb)
+{
+	const int offsets[] = {ETH_HLEN, 0, ETH_HLEN + 4};
+	__u64 want[2], got[2];
+
+	if (bpf_skb_load_bytes_relative(skb, 0, want, sizeof(want), BPF_HDR_START_NET))
+		return -1;
+	for (int i = 0; i < 3; i++) {
+		if (bpf_skb_load_bytes(skb, offsets[i], got, sizeof(got)))
+			continue;
+		if (got[0] == want[0] && got[1] == want[1])
+			return offsets[i];
+	}
+	return -1;
+}
+
+// ip_length is the length of the packet from the network header on. Frames may
+// be padded, so the header has the say; large segments of IPv6 have none in it.
+static __always_inline __u32 ip_length(struct __sk_buff *skb, __u32 net)
+{
+	__u32 most = skb->len - net, len;
+	__be16 field;
+
+	if (bpf_skb_load_bytes(skb, net + (skb->protocol == bpf_htons(ETH_P_IP) ? 2 : 4), &field, sizeof(field)))
+		return most;
+	len = bpf_ntohs(field);
+	if (skb->protocol != bpf_htons(ETH_P_IP) && len)
+		len += sizeof(struct ipv6hdr);
+	return len && len < most ? len : most;
+}
+
+// corrupt changes two bytes of the payload of TCP or UDP and makes the checksum
+// right again, so that no layer but the application can tell. A function of its
+// own, so that the verifier looks at it once and not once a slot.
+__attribute__((noinline)) int corrupt(struct __sk_buff *skb, __u32 l4, __u32 protocol, __u32 chance)
+{
+	__u32 data = l4 + 8, sum = 6, flags = BPF_F_MARK_MANGLED_0, random;
+	__u16 was, is;
+	int net = network(skb);
+
+	if (net < 0)
+		return NOT_MEANT;
+	if (protocol == IPPROTO_TCP) {
+		__u8 offset;
+		if (bpf_skb_load_bytes(skb, net + l4 + 12, &offset, 1))
+			return NOT_MEANT;
+		data = l4 + (offset >> 4) * 4;
+		sum = 16;
+		flags = 0;
+	}
+	__u32 len = ip_length(skb, net);
+	if (len < data + 2 || len > 0xfffff)
+		return NOT_MEANT;
+	if (bpf_get_prandom_u32() > chance)
+		return SPARED;
+	random = bpf_get_prandom_u32();
+	// At an even offset, as the checksum is of words.
+	__u32 at = net + data + 2 * ((random >> 16) % ((len - data) / 2));
+	if (bpf_skb_load_bytes(skb, at, &was, sizeof(was)))
+		return NOT_MEANT;
+	is = was ^ ((random & 0xffff) | 1);
+	if (bpf_skb_store_bytes(skb, at, &is, sizeof(is), 0))
+		return SPARED;
+	bpf_l4_csum_replace(skb, net + l4 + sum, was, is, sizeof(is) | flags);
+	return DONE;
+}
+
+static __always_inline int duplicate(struct __sk_buff *skb, __u32 dir, __u32 slot)
+{
+	int failed;
+
+	resume_at(skb, slot + 1); // both of them go on with the next slot
+	failed = bpf_clone_redirect(skb, skb->ifindex, dir == DIR_OUT ? 0 : BPF_F_INGRESS);
+	resume_at(skb, 0);
+	return failed ? SPARED : DONE;
+}
+
+static __always_inline int act(struct __sk_buff *skb, __u32 dir, __u32 slot, const struct rule *r, const struct packet *p)
+{
+	switch (r->action) {
+	case LOSE:
+		return bpf_get_prandom_u32() > r->chance ? SPARED : DONE;
+	case DUPLICATE:
+		if (bpf_get_prandom_u32() > r->chance)
+			return SPARED;
+		return duplicate(skb, dir, slot);
+	case CORRUPT:
+		return p->has_ports ? corrupt(skb, p->l4, p->protocol, r->chance) : NOT_MEANT;
+	}
+	return DONE;
+}
+
+// What step says of a packet; anything else is what the program returns.
+#define NEXT 100 // slot
+
+// step takes one packet through one slot. A function of its own, so that the
+// verifier looks at it once and not once a slot.
+__attribute__((noinline)) int step(struct __sk_buff *skb, __u32 dir, __u32 slot, struct packet *p)
+{
+	__u64 now, *hits;
+
+	if (!p)
+		return NEXT; // never, but the verifier can't know
+	struct rule *r = bpf_map_lookup_elem(&fd_rules, &slot);
+	if (!r || !matches(r, slot, p, &hits))
+		return NEXT;
+	now = bpf_ktime_get_boot_ns();
+	if (now > r->until)
+		return NEXT; // the lease ran out: heal by ourselves
+	if (r->relay) {
+		__u64 *alive = bpf_map_lookup_elem(&fd_alive, &slot);
+		if (!alive || now > *alive)
+			return NEXT;
+	}
+	if (exempt(p))
+		return TC_ACT_UNSPEC;
+	__u32 action = r->action, way = r->way[dir == DIR_OUT];
+	int fate = act(skb, dir, slot, r, p);
+	struct count *c = bpf_map_lookup_elem(&fd_counts, &slot);
+	if (!c || fate == NOT_MEANT)
+		return NEXT;
+	c->matched++;
+	if (fate != DONE)
+		return NEXT;
+	__sync_fetch_and_add(hits, 1);
+	c->packets++;
+	c->bytes += skb->len;
+	if (skb->mark == CANARY) {
+		c->canaries++;
+		c->canary_at = now;
+	}
+	if (action == STEER)
+		return bpf_redirect(way, 0);
+	if (action == CUT || action == LOSE)
+		return dir == DIR_OUT ? bpf_redirect(0, 0) : TC_ACT_SHOT;
+	return NEXT;
+}
+
+static __always_inline int bend(struct __sk_buff *skb, __u32 dir)
 {
 	struct packet p = {};
-	__u64 now = 0;
+	__u32 from = resumed(skb);
 
 	if (!parse(skb, dir, &p))
 		return TC_ACT_UNSPEC;
 	for (__u32 i = 0; i < SLOTS; i++) {
 		__u32 slot = i;
+		if (i < from)
+			continue;
 		struct rule *r = bpf_map_lookup_elem(&fd_rules, &slot);
 		if (!r || !r->owner || !(r->direction & dir))
 			continue;
-		if (r->protocol && r->protocol != p.protocol)
-			continue;
-		void *peers = bpf_map_lookup_elem(&fd_peers, &slot);
-		if (!peers)
-			continue;
-		__u64 *hits = bpf_map_lookup_elem(peers, &p.peer);
-		if (!hits || !ports_match(r, &p))
-			continue;
-		if (r->local_matters) {
-			void *locals = bpf_map_lookup_elem(&fd_locals, &slot);
-			if (!locals || !bpf_map_lookup_elem(locals, &p.local))
-				continue;
-		}
-		if (!now)
-			now = bpf_ktime_get_boot_ns();
-		if (now > r->until)
-			continue; // the lease ran out: heal by ourselves
-		if (exempt(&p))
-			return TC_ACT_UNSPEC;
-		__sync_fetch_and_add(hits, 1);
-		struct count *c = bpf_map_lookup_elem(&fd_counts, &slot);
-		if (c) {
-			c->packets++;
-			c->bytes += skb->len;
-			if (skb->mark == CANARY)
-				c->canaries++;
-		}
-		return dir == DIR_OUT ? bpf_redirect(0, 0) : TC_ACT_SHOT;
+		int verdict = step(skb, dir, slot, &p);
+		if (verdict != NEXT)
+			return verdict;
 	}
 	return TC_ACT_UNSPEC;
 }
@@ -246,13 +418,13 @@ static __always_inline int cut(struct __sk_buff *skb, __u32 dir)
 SEC("tc")
 int fd_out(struct __sk_buff *skb)
 {
-	return cut(skb, DIR_OUT);
+	return bend(skb, DIR_OUT);
 }
 
 SEC("tc")
 int fd_in(struct __sk_buff *skb)
 {
-	return cut(skb, DIR_IN);
+	return bend(skb, DIR_IN);
 }
 
 char _license[] SEC("license") = "Dual BSD/GPL";

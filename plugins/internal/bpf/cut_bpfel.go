@@ -15,9 +15,11 @@ import (
 
 type CutCount struct {
 	_        structs.HostLayout
+	Matched  uint64
 	Packets  uint64
 	Bytes    uint64
 	Canaries uint64
+	CanaryAt uint64
 }
 
 type CutExemption struct {
@@ -53,12 +55,18 @@ type CutRule struct {
 		Lo uint16
 		Hi uint16
 	}
+	Action uint32
+	Chance uint32
+	Way    [2]uint32
+	Relay  uint32
+	Unused uint32
 }
 
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	CutMapFdAlive         = "fd_alive"
 	CutMapFdCounts        = "fd_counts"
 	CutMapFdExempt        = "fd_exempt"
 	CutMapFdLocals        = "fd_locals"
@@ -122,6 +130,7 @@ type CutProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type CutMapSpecs struct {
+	FdAlive  *ebpf.MapSpec `ebpf:"fd_alive"`
 	FdCounts *ebpf.MapSpec `ebpf:"fd_counts"`
 	FdExempt *ebpf.MapSpec `ebpf:"fd_exempt"`
 	FdLocals *ebpf.MapSpec `ebpf:"fd_locals"`
@@ -159,6 +168,7 @@ func (o *CutObjects) Close() error {
 //
 // It can be passed to LoadCutObjects or ebpf.CollectionSpec.LoadAndAssign.
 type CutMaps struct {
+	FdAlive  *ebpf.Map `ebpf:"fd_alive"`
 	FdCounts *ebpf.Map `ebpf:"fd_counts"`
 	FdExempt *ebpf.Map `ebpf:"fd_exempt"`
 	FdLocals *ebpf.Map `ebpf:"fd_locals"`
@@ -168,6 +178,7 @@ type CutMaps struct {
 
 func (m *CutMaps) Close() error {
 	return _CutClose(
+		m.FdAlive,
 		m.FdCounts,
 		m.FdExempt,
 		m.FdLocals,

@@ -1,21 +1,21 @@
-package partition
+package traffic
 
 import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"unsafe"
 
 	"github.com/cilium/ebpf"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
-	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/internal/bpf"
 )
 
 // Our filters are known by this name, handle and priority. Nothing may run
 // ahead of them: a filter that lets a packet through first would hollow out
-// the cut.
+// the fault.
 const (
 	filterName     = "firedrill"
 	filterPriority = 1
@@ -73,9 +73,9 @@ func isOurs(b *netlink.BpfFilter) bool {
 	return b.Name == filterName && b.Priority == filterPriority && b.Handle == filterHandle
 }
 
-// foreignFilters counts the filters of others on both hooks, and those of them
+// ForeignFilters counts the filters of others on both hooks, and those of them
 // that run ahead of ours.
-func foreignFilters(h *netlink.Handle, link netlink.Link) (all, ahead int, err error) {
+func ForeignFilters(h *netlink.Handle, link netlink.Link) (all, ahead int, err error) {
 	for parent := range parents {
 		filters, err := h.FilterList(link, parent)
 		if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOENT) {
@@ -98,6 +98,20 @@ func foreignFilters(h *netlink.Handle, link netlink.Link) (all, ahead int, err e
 }
 
 func openTable(id ebpf.ProgramID) (*table, error) {
+	maps, err := mapsOf(id)
+	if err != nil {
+		return nil, err
+	}
+	t := &table{maps: maps}
+	if err := t.current(); err != nil {
+		t.Close()
+		return nil, fmt.Errorf("open table of program %d: %w; another version of Firedrill holds this device, revert it with that one first", id, err)
+	}
+	return t, nil
+}
+
+// mapsOf opens the maps of a program, by name.
+func mapsOf(id ebpf.ProgramID) (map[string]*ebpf.Map, error) {
 	prog, err := ebpf.NewProgramFromID(id)
 	if err != nil {
 		return nil, fmt.Errorf("open program %d: %w", id, err)
@@ -122,13 +136,24 @@ func openTable(id ebpf.ProgramID) (*table, error) {
 		}
 		t.maps[mi.Name] = m
 	}
-	for _, name := range []string{bpf.CutMapFdPeers, bpf.CutMapFdLocals, bpf.CutMapFdRules, bpf.CutMapFdCounts, bpf.CutMapFdExempt} {
-		if t.maps[name] == nil {
-			t.Close()
-			return nil, fmt.Errorf("open table of program %d: map %s is missing; another version of Firedrill holds this device, revert it first", id, name)
+	return t.maps, nil
+}
+
+// current says whether the maps are laid out as this version of us reads them.
+func (t *table) current() error {
+	for name, size := range map[string]uintptr{
+		bpf.CutMapFdPeers: 4, bpf.CutMapFdLocals: 4, bpf.CutMapFdExempt: 4, bpf.CutMapFdAlive: 8,
+		bpf.CutMapFdRules: unsafe.Sizeof(bpf.CutRule{}), bpf.CutMapFdCounts: unsafe.Sizeof(bpf.CutCount{}),
+	} {
+		m := t.maps[name]
+		if m == nil {
+			return fmt.Errorf("map %s is missing", name)
+		}
+		if uintptr(m.ValueSize()) != size {
+			return fmt.Errorf("map %s has values of %d bytes, not %d", name, m.ValueSize(), size)
 		}
 	}
-	return t, nil
+	return nil
 }
 
 // Close closes the file descriptors; the maps live on with the programs.
@@ -207,9 +232,9 @@ func (t *table) setNote(n note) error {
 
 // fill puts c into slot of a table that programs are using. The rule comes
 // before the peers: without peers the program skips it, and the moment they are
-// in place the cut is whole. The call itself returns later, after an RCU grace
+// in place the fault is whole. The call itself returns later, after an RCU grace
 // period (10 to 30 ms), which the start need not wait for.
-func (t *table) fill(slot uint32, c Change, w warm, until fault.BootTime) error {
+func (t *table) fill(slot uint32, c Change, w warm, rule bpf.CutRule) error {
 	// A revert that was killed half-way may have left peers in a free slot.
 	if err := t.empty(slot); err != nil {
 		return err
@@ -217,7 +242,7 @@ func (t *table) fill(slot uint32, c Change, w warm, until fault.BootTime) error 
 	if err := t.stage(slot, c, w.locals); err != nil {
 		return err
 	}
-	if err := t.setRule(slot, c.rule(until)); err != nil {
+	if err := t.setRule(slot, rule); err != nil {
 		return err
 	}
 	return t.putPeers(slot, w.peers)
@@ -249,7 +274,7 @@ func (t *table) putPeers(slot uint32, peers *ebpf.Map) error {
 	return nil
 }
 
-// heal ends the cut of slot at once and frees the slot.
+// heal ends the fault of slot at once and frees the slot.
 func (t *table) heal(slot uint32) error { return t.setRule(slot, bpf.CutRule{}) }
 
 // empty lets go of the tries of a healed slot. It waits for an RCU grace period
@@ -263,21 +288,23 @@ func (t *table) empty(slot uint32) error {
 	return nil
 }
 
-// count is what the program has cut in slot.
+// count is what the program has done in slot.
 func (t *table) count(slot uint32) (total bpf.CutCount, err error) {
 	var per []bpf.CutCount
 	if err := t.maps[bpf.CutMapFdCounts].Lookup(slot, &per); err != nil {
 		return total, fmt.Errorf("read counters of slot %d: %w", slot, err)
 	}
 	for _, c := range per {
+		total.Matched += c.Matched
 		total.Packets += c.Packets
 		total.Bytes += c.Bytes
 		total.Canaries += c.Canaries
+		total.CanaryAt = max(total.CanaryAt, c.CanaryAt)
 	}
 	return total, nil
 }
 
-// peersSeen counts the peers of slot of which at least one packet was cut.
+// peersSeen counts the peers of slot of which at least one packet was acted upon.
 func (t *table) peersSeen(slot uint32) (seen int, err error) {
 	var inner *ebpf.Map
 	if err := t.maps[bpf.CutMapFdPeers].Lookup(slot, &inner); err != nil {
@@ -295,9 +322,12 @@ func (t *table) peersSeen(slot uint32) (seen int, err error) {
 	return seen, it.Err()
 }
 
+// SSHD is the port of the operator's way in (RFC 4251, 4).
+const SSHD = 22
+
 // exemptions are sshd here and the peers of the control connection.
 func exemptions(control []netip.AddrPort) []bpf.CutExemption {
-	out := []bpf.CutExemption{{Port: sshd, Local: 1, Protocol: unix.IPPROTO_TCP}}
+	out := []bpf.CutExemption{{Port: SSHD, Local: 1, Protocol: unix.IPPROTO_TCP}}
 	for _, ap := range control {
 		e := bpf.CutExemption{Port: ap.Port(), Protocol: unix.IPPROTO_TCP}
 		e.Addr.B = ap.Addr().As16()

@@ -1,4 +1,4 @@
-package partition
+package traffic
 
 import (
 	"fmt"
@@ -16,17 +16,18 @@ import (
 // the agent journals, grows with them: about 20 bytes each.
 const MaxPeers = 65536
 
-// Params is what an experiment file may set.
-type Params struct {
-	// To are the peers that are cut off.
-	To []string `json:"to" jsonschema:"minItems=1,description=Peers that are cut off: addresses or CIDRs; in an experiment also site:NAME\\, rack:NAME\\, role:NAME or host:NAME" jsonschema_extras:"format=peers"`
-	// From limits the cut to packets of these addresses of the host itself.
+// Selection is the part of a network fault's parameters that says which packets
+// it is about. Faults embed it, so that all of them select alike.
+type Selection struct {
+	// To are the peers.
+	To []string `json:"to" jsonschema:"minItems=1,description=Peers that it is about: addresses or CIDRs; in an experiment also site:NAME\\, rack:NAME\\, role:NAME or host:NAME" jsonschema_extras:"format=peers"`
+	// From limits it to packets of these addresses of the host itself.
 	From []string `json:"from,omitempty" jsonschema:"description=Only packets of these addresses of the host itself (default: all)" jsonschema_extras:"format=peers"`
 	// Direction as seen from the host.
 	Direction string `json:"direction,omitempty" jsonschema:"enum=in,enum=out,enum=both,default=both,description=As seen from the host"`
-	// Protocol limits the cut to one protocol.
+	// Protocol limits it to one protocol.
 	Protocol string `json:"protocol,omitempty" jsonschema:"enum=tcp,enum=udp,enum=icmp,description=Only this protocol (default: all of IP)"`
-	// Ports limits the cut to these ports, of the peer or of the host.
+	// Ports limits it to these ports, of the peer or of the host.
 	Ports []string `json:"ports,omitempty" jsonschema:"maxItems=4,description=Only these ports\\, of the peer or of the host: 5432 or 6000-6010; needs protocol tcp or udp or none of it"`
 	// Devices default to all but the loopback.
 	Devices []string `json:"devices,omitempty" jsonschema:"description=Network devices (default: all but loopback)"`
@@ -38,7 +39,7 @@ type Range struct {
 	Hi uint16 `json:"hi"`
 }
 
-// Rule is what Params mean, checked.
+// Rule is what a Selection means, checked.
 type Rule struct {
 	To        []netip.Prefix `json:"to"`
 	From      []netip.Prefix `json:"from,omitempty"`
@@ -47,23 +48,23 @@ type Rule struct {
 	Ports     []Range        `json:"ports,omitempty"`
 }
 
-// parse checks all parameters; the error names the field.
-func (p Params) parse() (Rule, error) {
+// Rule checks all parameters; the error names the field.
+func (s Selection) Rule() (Rule, error) {
 	var r Rule
 	var err error
-	if len(p.To) == 0 {
+	if len(s.To) == 0 {
 		return r, fault.Refuse("to", "no peers given; name addresses or CIDRs, 0.0.0.0/0 and ::/0 for everybody")
 	}
-	if len(p.To) > MaxPeers {
-		return r, fault.Refuse("to", "%d peers given, at most %d fit in one injection; use wider CIDRs or several faults", len(p.To), MaxPeers)
+	if len(s.To) > MaxPeers {
+		return r, fault.Refuse("to", "%d peers given, at most %d fit in one injection; use wider CIDRs or several faults", len(s.To), MaxPeers)
 	}
-	if r.To, err = prefixes("to", p.To); err != nil {
+	if r.To, err = prefixes("to", s.To); err != nil {
 		return r, err
 	}
-	if r.From, err = prefixes("from", p.From); err != nil {
+	if r.From, err = prefixes("from", s.From); err != nil {
 		return r, err
 	}
-	switch p.Direction {
+	switch s.Direction {
 	case "", "both":
 		r.Direction = bpf.In | bpf.Out
 	case "in":
@@ -71,9 +72,9 @@ func (p Params) parse() (Rule, error) {
 	case "out":
 		r.Direction = bpf.Out
 	default:
-		return r, fault.Refuse("direction", "%q is not one of in, out, both", p.Direction)
+		return r, fault.Refuse("direction", "%q is not one of in, out, both", s.Direction)
 	}
-	switch p.Protocol {
+	switch s.Protocol {
 	case "":
 	case "tcp":
 		r.Protocol = unix.IPPROTO_TCP
@@ -82,9 +83,9 @@ func (p Params) parse() (Rule, error) {
 	case "icmp":
 		r.Protocol = unix.IPPROTO_ICMP
 	default:
-		return r, fault.Refuse("protocol", "%q is not one of tcp, udp, icmp", p.Protocol)
+		return r, fault.Refuse("protocol", "%q is not one of tcp, udp, icmp", s.Protocol)
 	}
-	r.Ports, err = ports(p)
+	r.Ports, err = ports(s)
 	return r, err
 }
 
@@ -104,7 +105,7 @@ func prefixes(field string, list []string) ([]netip.Prefix, error) {
 	return out, nil
 }
 
-func ports(p Params) ([]Range, error) {
+func ports(p Selection) ([]Range, error) {
 	if len(p.Ports) == 0 {
 		return nil, nil
 	}

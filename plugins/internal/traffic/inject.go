@@ -1,4 +1,4 @@
-package partition
+package traffic
 
 import (
 	"context"
@@ -12,77 +12,88 @@ import (
 	"github.com/firedrill-io/firedrill/plugins/internal/bpf"
 )
 
-// Apply cuts, or renews until of a cut that is in place.
-func (p *Partition) Apply(ctx context.Context, t fault.Target, c Change, _, until fault.BootTime) error {
-	ns, h, err := reopen(t, c)
+// Apply puts c in force on all its devices, or renews until of what is in force.
+// A fault that steers says what queue it lays, others nil.
+func (i *Injector) Apply(ctx context.Context, t fault.Target, c Change, until fault.BootTime, lay Queue) error {
+	s, err := Reopen(t, c)
 	if err != nil {
 		return err
 	}
-	defer closeBoth(ns, h)
+	defer s.Close()
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("wait for the network namespace: %w", err)
 	}
-	if c.Way == WayRoutes {
-		return p.applyRoutes(h, c)
+	return i.ApplyIn(ctx, s, c, until, lay)
+}
+
+// ApplyIn is Apply for a namespace that is open.
+func (i *Injector) ApplyIn(ctx context.Context, s *Space, c Change, until fault.BootTime, lay Queue) error {
+	if i.Inert {
+		until = 1 // long past: everything is in place and has no effect
 	}
 	for _, d := range c.Devices {
-		if err := p.applyDevice(h, c, d, until); err != nil {
+		if err := i.applyDevice(s.Link, c, d, until, lay); err != nil {
 			return err
 		}
-		fault.Mark(ctx, "cut "+d.Name)
+		fault.Mark(ctx, "in force on "+d.Name)
 	}
 	return nil
 }
 
-func (p *Partition) applyDevice(h *netlink.Handle, c Change, d Device, until fault.BootTime) error {
+func (i *Injector) applyDevice(h *netlink.Handle, c Change, d Device, until fault.BootTime, lay Queue) error {
 	link, err := linkOf(h, d)
 	if err != nil {
 		return err
-	}
-	if p.noEffect {
-		until = 1 // long past: everything is in place and nothing is cut
 	}
 	t, err := findTable(h, link)
 	if err != nil {
 		return err
 	}
-	if t != nil {
-		defer t.Close()
-		slot, held, err := t.slotOf(c.Owner)
-		if err != nil {
-			return err
-		}
-		if held {
-			return p.renew(t, slot, c, until)
-		}
-		if slot == bpf.Slots {
-			return fmt.Errorf("all %d slots of %s are taken: %w", bpf.Slots, d.Name, fault.ErrChanged)
-		}
-		w, err := p.takeWarm(c, d)
-		if err != nil {
-			return err
-		}
-		defer w.Close()
-		return t.fill(slot, c, w, until)
+	if t == nil {
+		return i.applyFirst(h, c, d, link, until, lay)
 	}
-	return p.applyFirst(h, c, d, link, until)
+	defer t.Close()
+	slot, held, err := t.slotOf(c.Owner)
+	if err != nil {
+		return err
+	}
+	if held {
+		return i.renew(h, t, slot, c, d, until)
+	}
+	if slot == bpf.Slots {
+		return fmt.Errorf("all %d slots of %s are taken: %w", bpf.Slots, d.Name, fault.ErrChanged)
+	}
+	w, err := i.takeWarm(c, d)
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	rule := c.rule(until)
+	if rule.Way, err = c.makeWays(h, link, d, slot, lay); err != nil {
+		return err
+	}
+	return t.fill(slot, c, w, rule)
 }
 
-// renew moves the end of a cut that is in place. One whose lease has run out in
-// the kernel has healed, and does not come back.
-func (p *Partition) renew(t *table, slot uint32, c Change, until fault.BootTime) error {
+// renew moves the end of what is in force. One whose lease has run out in the
+// kernel has healed, and does not come back.
+func (i *Injector) renew(h *netlink.Handle, t *table, slot uint32, c Change, d Device, until fault.BootTime) error {
 	now, err := t.rule(slot)
 	if err != nil {
 		return err
 	}
-	if now.Until <= uint64(fault.Now()) && !p.noEffect {
-		return fmt.Errorf("renew cut: its lease has run out, which is final: %w", fault.ErrChanged)
+	if now.Until <= uint64(fault.Now()) && !i.Inert {
+		return fmt.Errorf("renew: the lease has run out, which is final: %w", fault.ErrChanged)
 	}
-	return t.setRule(slot, c.rule(until))
+	rule := c.rule(until)
+	if rule.Way, err = c.findWays(h, d); err != nil {
+		return err
+	}
+	return t.setRule(slot, rule)
 }
 
 // applyFirst is for a device without a table of ours.
-func (p *Partition) applyFirst(h *netlink.Handle, c Change, d Device, link netlink.Link, until fault.BootTime) error {
+func (i *Injector) applyFirst(h *netlink.Handle, c Change, d Device, link netlink.Link, until fault.BootTime, lay Queue) error {
 	there, err := hasClsact(h, link)
 	if err != nil {
 		return err
@@ -90,66 +101,59 @@ func (p *Partition) applyFirst(h *netlink.Handle, c Change, d Device, link netli
 	if there && !d.Clsact {
 		return fmt.Errorf("%s got a clsact qdisc of somebody else: %w", d.Name, fault.ErrChanged)
 	}
-	if _, ahead, err := foreignFilters(h, link); err != nil || ahead > 0 {
+	if _, ahead, err := ForeignFilters(h, link); err != nil || ahead > 0 {
 		return errors.Join(err, fmt.Errorf("%s got a filter ahead of ours: %w", d.Name, fault.ErrChanged))
 	}
-	w, err := p.takeWarm(c, d)
+	w, err := i.takeWarm(c, d)
 	if err != nil {
 		return err
 	}
 	defer w.Close()
 	// The table is complete before the program can see a packet.
+	rule := c.rule(until)
+	if rule.Way, err = c.makeWays(h, link, d, 0, lay); err != nil {
+		return err
+	}
 	own := w.table()
 	if err := own.stage(0, c, w.locals); err != nil {
 		return err
 	}
-	if err := own.setRule(0, c.rule(until)); err != nil {
+	if err := own.setRule(0, rule); err != nil {
 		return err
 	}
 	return w.attach(h, link, there)
 }
 
-// linkOf finds the device of the record; a device that went and came back under
-// the same name is another one.
-func linkOf(h *netlink.Handle, d Device) (netlink.Link, error) {
-	link, err := h.LinkByIndex(d.Index)
-	var absent netlink.LinkNotFoundError
-	if errors.As(err, &absent) || errors.Is(err, unix.ENODEV) {
-		return nil, fmt.Errorf("device %s (index %d): %w", d.Name, d.Index, fault.ErrGone)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("find device %s: %w", d.Name, err)
-	}
-	return link, nil
-}
-
 // Revert heals and takes away what is ours: the slot, and with the last slot
 // the filters, and the clsact qdisc if Firedrill made it and nobody else uses it.
-func (p *Partition) Revert(_ context.Context, t fault.Target, c Change) error {
-	ns, h, err := reopen(t, c)
+func (i *Injector) Revert(_ context.Context, t fault.Target, c Change) error {
+	s, err := Reopen(t, c)
 	if err != nil {
 		return err
 	}
-	defer closeBoth(ns, h)
-	if c.Way == WayRoutes {
-		return revertRoutes(h, c)
-	}
+	defer s.Close()
+	return i.RevertIn(s, c)
+}
+
+// RevertIn is Revert for a namespace that is open.
+func (i *Injector) RevertIn(s *Space, c Change) error {
 	var errs, stuck []error
 	for _, d := range c.Devices {
-		link, err := linkOf(h, d)
-		if errors.Is(err, fault.ErrGone) {
-			continue // the device took everything of ours with it
-		}
+		link, err := linkOf(s.Link, d)
 		if err == nil {
-			err = revertDevice(h, link, c, d)
+			err = revertDevice(s.Link, link, c, d)
 		}
-		if errors.Is(err, fault.ErrStuck) {
+		switch {
+		case errors.Is(err, fault.ErrGone): // the device took everything of ours with it
+		case errors.Is(err, fault.ErrStuck):
 			stuck = append(stuck, err)
-			continue
+		default:
+			errs = append(errs, err)
 		}
-		errs = append(errs, err)
+		// Last: as long as the slot steers, a packet would have nowhere to go.
+		errs = append(errs, c.dropWays(s.Link, d))
 	}
-	// Stuck is an end: it must not hide a device that is still cut.
+	// Stuck is an end: it must not hide a device on which the fault still is.
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
@@ -227,7 +231,7 @@ func detach(h *netlink.Handle, link netlink.Link) error {
 // they gone first, a death in between would leave a qdisc that nobody knows.
 // The queue length goes before for the same reason.
 func dropClsact(h *netlink.Handle, link netlink.Link, txqlen int) error {
-	all, _, err := foreignFilters(h, link)
+	all, _, err := ForeignFilters(h, link)
 	if err != nil {
 		return err
 	}
@@ -242,7 +246,7 @@ func dropClsact(h *netlink.Handle, link netlink.Link, txqlen int) error {
 			return fmt.Errorf("restore queue length of %s: %w", link.Attrs().Name, err)
 		}
 	}
-	if err := h.QdiscDel(clsact(link)); err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EINVAL) {
+	if err := h.QdiscDel(Clsact(link)); err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EINVAL) {
 		return fmt.Errorf("delete clsact of %s: %w", link.Attrs().Name, err)
 	}
 	return nil

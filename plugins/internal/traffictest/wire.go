@@ -1,8 +1,9 @@
-package partition
+// Package traffictest has a cable with a host at each end, for the tests of
+// network faults, and looks at what such faults may touch.
+package traffictest
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"net"
 	"net/netip"
@@ -17,52 +18,55 @@ import (
 	"github.com/firedrill-io/firedrill/internal/need"
 	"github.com/firedrill-io/firedrill/internal/netns"
 	"github.com/firedrill-io/firedrill/plugins/fault"
-	"github.com/firedrill-io/firedrill/plugins/faulttest"
 )
 
-// wire is two hosts joined by a cable: a, in which faults act, and b, its peer.
-type wire struct {
-	a, b   *netns.NS
-	target fault.Target
-	h      *netlink.Handle // in a
+// Wire is two hosts joined by a cable: A, in which faults act, and B, its peer.
+type Wire struct {
+	A, B   *netns.NS
+	Target fault.Target
+	H      *netlink.Handle // in A
 }
 
+// The addresses of the two.
 const (
-	addrA, addrB   = "10.99.0.1", "10.99.0.2"
-	addrA6, addrB6 = "fd99::1", "fd99::2"
+	AddrA  = "10.99.0.1"
+	AddrB  = "10.99.0.2"
+	AddrA6 = "fd99::1"
+	AddrB6 = "fd99::2"
 )
 
-func newWire(t testing.TB) *wire {
+// New makes a wire that goes with the test; it needs root.
+func New(t testing.TB) *Wire {
 	t.Helper()
 	need.Check(t, need.Root)
-	w := &wire{a: newNS(t), b: newNS(t)}
-	w.target = fault.Target{NetNS: fault.NetNS{Path: fmt.Sprintf("/proc/self/fd/%d", w.a.Fd()), Inode: w.a.Inode()}}
-	for _, ns := range []*netns.NS{w.a, w.b} {
+	w := &Wire{A: newNS(t), B: newNS(t)}
+	w.Target = fault.Target{NetNS: fault.NetNS{Path: fmt.Sprintf("/proc/self/fd/%d", w.A.Fd()), Inode: w.A.Inode()}}
+	for _, ns := range []*netns.NS{w.A, w.B} {
 		// No duplicate address detection: it takes up to two seconds.
 		must(t, ns.Do(func() error {
 			return os.WriteFile("/proc/sys/net/ipv6/conf/default/accept_dad", []byte("0"), 0o644)
 		}))
 	}
-	ha, err := w.a.Netlink()
+	ha, err := w.A.Netlink()
 	must(t, err)
 	t.Cleanup(ha.Close)
-	w.h = ha
-	hb, err := w.b.Netlink()
+	w.H = ha
+	hb, err := w.B.Netlink()
 	must(t, err)
 	defer hb.Close()
-	veth := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "eth0"}, PeerName: "eth0", PeerNamespace: netlink.NsFd(w.b.Fd())}
+	veth := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "eth0"}, PeerName: "eth0", PeerNamespace: netlink.NsFd(w.B.Fd())}
 	must(t, ha.LinkAdd(veth))
-	address(t, ha, addrA+"/24", addrA6+"/64")
-	address(t, hb, addrB+"/24", addrB6+"/64")
+	address(t, ha, AddrA+"/24", AddrA6+"/64")
+	address(t, hb, AddrB+"/24", AddrB6+"/64")
 	w.settle(t)
 	return w
 }
 
 // settle waits until the kernel has added the routes of all IPv6 addresses.
-func (w *wire) settle(t testing.TB) {
+func (w *Wire) settle(t testing.TB) {
 	t.Helper()
 	for range 100 {
-		local, err := w.h.RouteListFiltered(netlink.FAMILY_V6, &netlink.Route{Table: unix.RT_TABLE_LOCAL}, netlink.RT_FILTER_TABLE)
+		local, err := w.H.RouteListFiltered(netlink.FAMILY_V6, &netlink.Route{Table: unix.RT_TABLE_LOCAL}, netlink.RT_FILTER_TABLE)
 		must(t, err)
 		n := 0
 		for _, r := range local {
@@ -111,6 +115,14 @@ func newNS(t testing.TB) *netns.NS {
 	return m.ns
 }
 
+// Eth0 is A's end of the cable.
+func (w *Wire) Eth0(t testing.TB) netlink.Link {
+	t.Helper()
+	l, err := w.H.LinkByName("eth0")
+	must(t, err)
+	return l
+}
+
 func address(t testing.TB, h *netlink.Handle, addrs ...string) {
 	t.Helper()
 	for _, name := range []string{"lo", "eth0"} {
@@ -129,8 +141,8 @@ func address(t testing.TB, h *netlink.Handle, addrs ...string) {
 	}
 }
 
-// reaches says whether a datagram sent in from arrives at to, listening in at.
-func reaches(t testing.TB, from, at *netns.NS, to string, local string) bool {
+// Reaches says whether a datagram sent in from arrives at to, listening in at.
+func Reaches(t testing.TB, from, at *netns.NS, to string, local string) bool {
 	t.Helper()
 	var conn *net.UDPConn
 	must(t, at.Do(func() (err error) {
@@ -160,8 +172,8 @@ func reaches(t testing.TB, from, at *netns.NS, to string, local string) bool {
 	return err == nil
 }
 
-// connects says whether TCP from a to b's port works within 200 ms.
-func connects(t testing.TB, from, at *netns.NS, to string) bool {
+// Connects says whether TCP from a to b's port works within 200 ms.
+func Connects(t testing.TB, from, at *netns.NS, to string) bool {
 	t.Helper()
 	var l net.Listener
 	must(t, at.Do(func() (err error) {
@@ -180,28 +192,35 @@ func connects(t testing.TB, from, at *netns.NS, to string) bool {
 	return err == nil
 }
 
-// inject prepares and applies; the cut ends with the test.
-func (w *wire) inject(t testing.TB, p *Partition, params Params) Change {
+// Inject prepares and applies for a minute.
+func Inject[P, C any](t testing.TB, w *Wire, p fault.Plugin[P, C], params P) C {
 	t.Helper()
-	c, err := p.Prepare(t.Context(), w.target, params)
+	c, err := p.Prepare(t.Context(), w.Target, params)
 	must(t, err)
-	must(t, p.Apply(t.Context(), w.target, c, 0, in(time.Minute)))
+	must(t, p.Apply(t.Context(), w.Target, c, 0, In(time.Minute)))
 	return c
 }
 
-func in(d time.Duration) fault.BootTime { return fault.Now() + fault.BootTime(d) }
+// Revert reverts in what stands for another process: a plugin that knows nothing.
+func Revert[P, C any](t testing.TB, w *Wire, fresh fault.Plugin[P, C], c C) {
+	t.Helper()
+	must(t, fresh.Revert(t.Context(), w.Target, c))
+}
+
+// Observe observes.
+func Observe[P, C any](t testing.TB, w *Wire, p fault.Plugin[P, C], c C) fault.Observation {
+	t.Helper()
+	o, err := p.Observe(t.Context(), w.Target, c)
+	must(t, err)
+	return o
+}
+
+// In is the instant after d.
+func In(d time.Duration) fault.BootTime { return fault.Now() + fault.BootTime(d) }
 
 func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-func TestMain(m *testing.M) {
-	// Each check loads programs several times over.
-	if err := flag.Set("rapid.checks", "6"); err != nil {
-		panic(err)
-	}
-	faulttest.Main(m, driver)
 }

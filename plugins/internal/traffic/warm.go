@@ -1,4 +1,4 @@
-package partition
+package traffic
 
 import (
 	"errors"
@@ -68,7 +68,7 @@ func (w *warm) table() *table {
 	m := w.objects.CutMaps
 	return &table{maps: map[string]*ebpf.Map{
 		bpf.CutMapFdPeers: m.FdPeers, bpf.CutMapFdLocals: m.FdLocals, bpf.CutMapFdRules: m.FdRules,
-		bpf.CutMapFdCounts: m.FdCounts, bpf.CutMapFdExempt: m.FdExempt,
+		bpf.CutMapFdCounts: m.FdCounts, bpf.CutMapFdExempt: m.FdExempt, bpf.CutMapFdAlive: m.FdAlive,
 	}}
 }
 
@@ -100,7 +100,7 @@ func trie(list []netip.Prefix) (*ebpf.Map, error) {
 // qdisc is ours. The filters hold the programs, and these the maps, from then on.
 func (w *warm) attach(h *netlink.Handle, link netlink.Link, clsactThere bool) error {
 	if !clsactThere {
-		if err := h.QdiscAdd(clsact(link)); err != nil {
+		if err := h.QdiscAdd(Clsact(link)); err != nil {
 			return fmt.Errorf("add clsact to %s: %w", link.Attrs().Name, err)
 		}
 		if err := w.table().setNote(note{clsact: true, txqlen: link.Attrs().TxQLen}); err != nil {
@@ -118,7 +118,8 @@ func (w *warm) attach(h *netlink.Handle, link netlink.Link, clsactThere bool) er
 	return nil
 }
 
-func clsact(link netlink.Link) *netlink.GenericQdisc {
+// Clsact is the qdisc that holds filters of both directions (tc-bpf(8)).
+func Clsact(link netlink.Link) *netlink.GenericQdisc {
 	return &netlink.GenericQdisc{
 		QdiscAttrs: netlink.QdiscAttrs{LinkIndex: link.Attrs().Index, Handle: netlink.MakeHandle(0xffff, 0), Parent: netlink.HANDLE_CLSACT},
 		QdiscType:  "clsact",
@@ -147,8 +148,8 @@ func hasClsact(h *netlink.Handle, link netlink.Link) (bool, error) {
 	return false, nil
 }
 
-// missing says what the kernel or our rights lack for the BPF way; empty: nothing.
-func missing(err error) string {
+// Missing says what the kernel or our rights lack for the BPF way; empty: nothing.
+func Missing(err error) string {
 	switch {
 	case errors.Is(err, unix.EPERM):
 		return "loading BPF programs needs root, or CAP_BPF and CAP_NET_ADMIN"

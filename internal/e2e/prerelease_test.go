@@ -1,0 +1,54 @@
+package e2e
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/firedrill-io/firedrill/internal/need"
+)
+
+// atOnce is how many labs this machine carries without being late.
+var atOnce = make(chan struct{}, 2)
+
+// Each pre-release experiment holds for the smallest service, within a minute,
+// and leaves a JUnit file for the pipeline.
+func TestPrerelease(t *testing.T) {
+	need.Check(t, need.Root, need.Loop, need.Mkfs)
+	files, err := filepath.Glob("../../experiments/prerelease/*-*.yaml")
+	if err != nil || len(files) < 4 {
+		t.Fatalf("%d experiments: %v", len(files), err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".yaml"), func(t *testing.T) {
+			t.Parallel()
+			atOnce <- struct{}{}
+			defer func() { <-atOnce }()
+			holds(t, file)
+		})
+	}
+}
+
+// holds runs one experiment in the lab, as a pipeline would.
+func holds(t *testing.T, file string) {
+	t.Helper()
+	dir, began := t.TempDir(), time.Now()
+	out, err := exec.CommandContext(t.Context(), filepath.Join(bin, "injector"), "run", file, "--lab", "--plain", "--out", dir).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if took := time.Since(began); took > time.Minute {
+		t.Errorf("it took %v, want less than a minute\n%s", took, out)
+	}
+	junit, err := filepath.Glob(dir + "/*/junit.xml")
+	if err != nil || len(junit) != 1 {
+		t.Fatalf("%d JUnit files: %v\n%s", len(junit), err, out)
+	}
+	text, err := os.ReadFile(junit[0])
+	if err != nil || !strings.Contains(string(text), "<testcase") || strings.Contains(string(text), "<failure") {
+		t.Errorf("JUnit file: %v\n%s", err, text)
+	}
+}

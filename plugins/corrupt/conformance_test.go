@@ -1,0 +1,38 @@
+package corrupt
+
+import (
+	"testing"
+
+	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
+	"github.com/firedrill-io/firedrill/plugins/internal/traffic"
+	"github.com/firedrill-io/firedrill/plugins/internal/traffictest"
+)
+
+var driver = fault.NewDriver(&Plugin{})
+
+func TestMain(m *testing.M) { faulttest.Main(m, driver) }
+
+func TestConformance(t *testing.T) {
+	for name, p := range map[string]Params{
+		"one peer":            {"10%", traffic.Selection{To: []string{"10.77.2.1"}}},
+		"a port of everybody": {"0.5%", traffic.Selection{To: []string{"0.0.0.0/0", "::/0"}, Direction: "out", Protocol: "tcp", Ports: []string{"5432"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			faulttest.Run(t, driver, faulttest.Case{Params: p, Disturb: traffictest.Neighbour()})
+		})
+	}
+}
+
+func TestConformanceOfRefusals(t *testing.T) {
+	to := []string{"10.77.2.1"}
+	for field, p := range map[string]Params{
+		"percent":   {"101%", traffic.Selection{To: to}},
+		"direction": {"10%", traffic.Selection{To: to, Direction: "up"}},
+		"to":        {"10%", traffic.Selection{}},
+	} {
+		t.Run(field, func(t *testing.T) {
+			faulttest.Run(t, driver, faulttest.Case{Params: p, Refused: field})
+		})
+	}
+}

@@ -1,0 +1,101 @@
+package traffic
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/firedrill-io/firedrill/plugins/internal/bpf"
+)
+
+// MaxCanaries bounds what one Observe sends.
+const MaxCanaries = 64
+
+// discard is the port of the discard service (RFC 863): where nothing listens
+// and nobody minds a packet, should it get there.
+const discard = 9
+
+// SendCanary sends one marked packet that r is about on its way out: a UDP
+// datagram or the SYN of a connection, to the first address of the prefix. It is
+// sent from the caller's network namespace.
+func SendCanary(pre netip.Prefix, r Rule) error { return sendCanary(pre, r, 1, 0) }
+
+// sendCanary sends n of them, with so many bytes of payload where they can have any.
+func sendCanary(pre netip.Prefix, r Rule, n, size int) error {
+	if r.Direction&bpf.Out == 0 {
+		return errors.New("send canary: the rule is about incoming packets only")
+	}
+	addr := pre.Addr()
+	if pre.Bits() < addr.BitLen() {
+		addr = addr.Next() // the first address names the network
+	}
+	port := uint16(discard)
+	if len(r.Ports) > 0 {
+		port = r.Ports[0].Lo
+	}
+	kind, proto := unix.SOCK_DGRAM, unix.IPPROTO_UDP
+	switch r.Protocol {
+	case unix.IPPROTO_TCP:
+		kind, proto = unix.SOCK_STREAM, unix.IPPROTO_TCP
+	case unix.IPPROTO_ICMP:
+		kind, proto = unix.SOCK_RAW, unix.IPPROTO_ICMP
+	}
+	return send(netip.AddrPortFrom(addr, port), kind, proto, n, size)
+}
+
+func send(to netip.AddrPort, kind, proto, n, size int) error {
+	family := unix.AF_INET
+	if to.Addr().Is6() {
+		family = unix.AF_INET6
+		if proto == unix.IPPROTO_ICMP {
+			proto = unix.IPPROTO_ICMPV6
+		}
+	}
+	fd, err := unix.Socket(family, kind|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, proto)
+	if err != nil {
+		return fmt.Errorf("open canary socket: %w", err)
+	}
+	defer unix.Close(fd)
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_MARK, bpf.Canary); err != nil {
+		return fmt.Errorf("mark canary: %w", err)
+	}
+	if err := emit(fd, to, kind, n, size); err != nil {
+		return fmt.Errorf("send canary to %s: %w", to, err)
+	}
+	return nil
+}
+
+func emit(fd int, to netip.AddrPort, kind, n, size int) error {
+	if kind == unix.SOCK_STREAM {
+		if err := unix.Connect(fd, sockaddr(to)); !errors.Is(err, unix.EINPROGRESS) {
+			return err
+		}
+		return nil
+	}
+	payload := append([]byte("firedrill canary"), make([]byte, size)...)
+	if kind == unix.SOCK_RAW {
+		payload = []byte{8, 0, 0xf7, 0xff, 0, 0, 0, 0} // echo request with its checksum, RFC 792
+		if to.Addr().Is6() {
+			payload[0] = 128 // RFC 4443; the kernel sets the checksum
+		}
+	}
+	for i := range n {
+		err := unix.Sendto(fd, payload, 0, sockaddr(to))
+		if errors.Is(err, unix.EAGAIN) && i > 0 {
+			return nil // as many as the socket may have on the way
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func sockaddr(ap netip.AddrPort) unix.Sockaddr {
+	if ap.Addr().Is4() {
+		return &unix.SockaddrInet4{Port: int(ap.Port()), Addr: ap.Addr().As4()}
+	}
+	return &unix.SockaddrInet6{Port: int(ap.Port()), Addr: ap.Addr().As16()}
+}
