@@ -6,6 +6,8 @@ import (
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/memory"
 	"github.com/firedrill-io/firedrill/plugins/partition"
+	"github.com/firedrill-io/firedrill/plugins/pause"
+	"github.com/firedrill-io/firedrill/plugins/pids"
 	"github.com/firedrill-io/firedrill/plugins/powerloss"
 )
 
@@ -15,6 +17,8 @@ func builtin() guardian.Drivers {
 		cpu.Kind:       fault.NewDriver(cpu.Plugin{}),
 		memory.Kind:    fault.NewDriver(memory.Plugin{}),
 		"partition":    fault.NewDriver(partition.New()),
+		pause.Kind:     fault.NewDriver(pause.Plugin{}),
+		pids.Kind:      fault.NewDriver(pids.Plugin{}),
 		powerloss.Kind: fault.NewDriver(&powerloss.Plugin{}),
 	}
 	addTestKinds(drivers)
