@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/firedrill-io/firedrill/hostagent/internal/guardian"
 	"github.com/firedrill-io/firedrill/plugins/cpu"
+	"github.com/firedrill-io/firedrill/plugins/diskfill"
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/memory"
 	"github.com/firedrill-io/firedrill/plugins/partition"
@@ -15,6 +16,7 @@ import (
 func builtin() guardian.Drivers {
 	drivers := guardian.Drivers{
 		cpu.Kind:       fault.NewDriver(cpu.Plugin{}),
+		diskfill.Kind:  fault.NewDriver(diskfill.Plugin{}),
 		memory.Kind:    fault.NewDriver(memory.Plugin{}),
 		"partition":    fault.NewDriver(partition.New()),
 		pause.Kind:     fault.NewDriver(pause.Plugin{}),

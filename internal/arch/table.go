@@ -65,13 +65,15 @@ var Rules = []Rule{
 	{"plugins/faulttest", []string{"internal/cgroup", "internal/digest", "internal/digest/digesttest", "internal/need", "internal/inventory", "internal/lab", "internal/netns", "internal/pluginhost", "internal/proc", "plugins/fault"}, "runs plugins as real processes in a lab host"},
 	{"plugins/internal/group", []string{"internal/cgroup", "plugins/fault"}, "one setting of a control group, for the faults that change one"},
 	{"plugins/internal/grouptest", []string{"internal/cgroup", "internal/need", "internal/proc", "plugins/faulttest"}, "groups and programs for the tests of such faults"},
+	{"plugins/internal/filesystem", []string{"plugins/fault"}, "names and spares file systems, for the faults that act on one"},
+	{"plugins/internal/filesystemtest", []string{"internal/need", "internal/proc"}, "file systems for the tests of such faults"},
 	{"plugins/internal/*", nil, "shared by plugins"},
 	{"plugins/*", []string{"plugins/fault", "plugins/internal/*", "internal/netns", "internal/cgroup", "internal/power"}, "one folder, one fault"},
 }
 
 // TestMay is what any test file may import besides: the lab is the test bench
 // of everything that touches a kernel.
-var TestMay = []string{"internal/lab", "internal/need", "internal/digest", "internal/digest/digesttest", "internal/netns", "internal/inventory", "internal/power", "internal/proc", "plugins/fault", "plugins/faulttest", "injector/internal/broker", "experiments", "experiments/condition", "internal/control", "plugins", "plugins/internal/grouptest"}
+var TestMay = []string{"internal/lab", "internal/need", "internal/digest", "internal/digest/digesttest", "internal/netns", "internal/inventory", "internal/power", "internal/proc", "plugins/fault", "plugins/faulttest", "injector/internal/broker", "experiments", "experiments/condition", "internal/control", "plugins", "plugins/internal/grouptest", "plugins/internal/filesystemtest"}
 
 // Forbidden are imports from outside that only the named packages may have.
 var Forbidden = []Rule{
@@ -93,4 +95,6 @@ var Starters = map[string]string{
 	"internal/digest/digesttest":  "none: it reads start times",
 	"plugins/faulttest":           "plugins under test",
 	"plugins/internal/grouptest":  "programs that tests limit",
+
+	"plugins/internal/filesystemtest": "mkfs.ext4, for a file system to fill or stall",
 }
