@@ -4,6 +4,7 @@ import (
 	"github.com/firedrill-io/firedrill/hostagent/internal/guardian"
 	"github.com/firedrill-io/firedrill/plugins/cpu"
 	"github.com/firedrill-io/firedrill/plugins/diskfill"
+	"github.com/firedrill-io/firedrill/plugins/diskstall"
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/memory"
 	"github.com/firedrill-io/firedrill/plugins/partition"
@@ -17,6 +18,7 @@ func builtin() guardian.Drivers {
 	drivers := guardian.Drivers{
 		cpu.Kind:       fault.NewDriver(cpu.Plugin{}),
 		diskfill.Kind:  fault.NewDriver(diskfill.Plugin{}),
+		diskstall.Kind: fault.NewDriver(diskstall.Plugin{}),
 		memory.Kind:    fault.NewDriver(memory.Plugin{}),
 		"partition":    fault.NewDriver(partition.New()),
 		pause.Kind:     fault.NewDriver(pause.Plugin{}),
