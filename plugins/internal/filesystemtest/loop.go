@@ -21,11 +21,8 @@ import (
 func Ext4(t testing.TB, size int64, options ...string) (dir, device string) {
 	t.Helper()
 	need.Check(t, need.Root, need.Loop, need.Mkfs)
-	image, err := os.CreateTemp("/dev/shm", "firedrill-test-*.img")
-	must(t, err)
-	t.Cleanup(func() { _ = os.Remove(image.Name()) })
+	image := imageOf(t, size)
 	defer image.Close()
-	must(t, image.Truncate(size))
 	mkfs := "/usr/sbin/mkfs.ext4"
 	if _, err := os.Stat(mkfs); err != nil {
 		mkfs = "/sbin/mkfs.ext4"
@@ -42,6 +39,29 @@ func Ext4(t testing.TB, size int64, options ...string) (dir, device string) {
 	must(t, unix.Mount(loop.Name(), dir, "ext4", 0, ""))
 	t.Cleanup(func() { unmount(t, dir) })
 	return dir, loop.Name()
+}
+
+// Device makes a loop device of size bytes, which goes with the test: its path,
+// like /dev/loop7, and its number, like 7:7.
+func Device(t testing.TB, size int64) (path, number string) {
+	t.Helper()
+	need.Check(t, need.Root, need.Loop)
+	image := imageOf(t, size)
+	defer image.Close()
+	loop := attach(t, image)
+	t.Cleanup(func() { _ = loop.Close() })
+	var st unix.Stat_t
+	must(t, unix.Fstat(int(loop.Fd()), &st))
+	return loop.Name(), fmt.Sprintf("%d:%d", unix.Major(st.Rdev), unix.Minor(st.Rdev))
+}
+
+// imageOf makes an image in memory, which goes with the test.
+func imageOf(t testing.TB, size int64) *os.File {
+	image, err := os.CreateTemp("/dev/shm", "firedrill-test-*.img")
+	must(t, err)
+	t.Cleanup(func() { _ = os.Remove(image.Name()) })
+	must(t, image.Truncate(size))
+	return image
 }
 
 // attach connects the image to a free loop device, which goes with its last user.
