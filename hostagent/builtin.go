@@ -6,6 +6,7 @@ import (
 	"github.com/firedrill-io/firedrill/plugins/diskfill"
 	"github.com/firedrill-io/firedrill/plugins/diskstall"
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/files"
 	"github.com/firedrill-io/firedrill/plugins/io"
 	"github.com/firedrill-io/firedrill/plugins/memory"
 	"github.com/firedrill-io/firedrill/plugins/partition"
@@ -20,6 +21,7 @@ func builtin() guardian.Drivers {
 		cpu.Kind:       fault.NewDriver(cpu.Plugin{}),
 		diskfill.Kind:  fault.NewDriver(diskfill.Plugin{}),
 		diskstall.Kind: fault.NewDriver(diskstall.Plugin{}),
+		files.Kind:     fault.NewDriver(files.Plugin{}),
 		io.Kind:        fault.NewDriver(io.Plugin{}),
 		memory.Kind:    fault.NewDriver(memory.Plugin{}),
 		"partition":    fault.NewDriver(partition.New()),
