@@ -19,12 +19,12 @@ func TestMain(m *testing.M) {
 	faulttest.Main(m, driver)
 }
 
-// Another owner who removes a file of theirs keeps what that frees. A few inodes
-// are asked to be left, and nearly all are taken.
+// Of the 65,525 inodes that a lab host has free on /data some 5,500 are taken: the
+// suite lists every file again and again. Another owner's file stays.
 func TestConformance(t *testing.T) {
 	theirs := func(h *faulttest.Host) string { return h.Path("/data/theirs") }
 	faulttest.Run(t, driver, faulttest.Case{
-		Params: Params{Which: "inodes", Leave: 100, Path: "/data"},
+		Params: Params{Which: "inodes", Leave: 60_000, Path: "/data"},
 		Meter: func(h *faulttest.Host) ([]fault.Measure, error) {
 			var s unix.Statfs_t
 			err := unix.Statfs(h.Path("/data"), &s)

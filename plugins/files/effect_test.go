@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -255,15 +256,17 @@ func freeInodes(t *testing.T, dir string) uint64 {
 // Ten files can be made and no eleventh, with space left; all inodes are free
 // again afterwards, and a file of somebody else's in our folder stays.
 func TestInodesHold(t *testing.T) {
-	dir, _ := filesystemtest.Ext4(t, 32*mib)
+	dir, _ := filesystemtest.Ext4(t, 64*mib, "-N", "50000")
 	before := freeInodes(t, dir)
 	c := prepare(t, Params{Which: "inodes", Leave: 10, Path: dir})
+	began := time.Now()
 	for range 2 {
 		must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
 		if left := freeInodes(t, dir); left != 10 {
 			t.Errorf("%d inodes are free, asked was 10", left)
 		}
 	}
+	took := time.Since(began)
 	got, answer := makes(t, dir)
 	if got != 10 || !errors.Is(answer, unix.ENOSPC) {
 		t.Errorf("%d files were made: %v", got, answer)
@@ -274,9 +277,11 @@ func TestInodesHold(t *testing.T) {
 	}
 	theirs := filepath.Join(c.Inodes.folder(), "7theirs")
 	must(t, os.WriteFile(theirs, []byte("hello"), 0o600))
+	began = time.Now()
 	if err := (Plugin{}).Revert(t.Context(), here, c); !errors.Is(err, fault.ErrStuck) {
 		t.Errorf("revert: error %v, want %v", err, fault.ErrStuck)
 	}
+	back := time.Since(began)
 	must(t, os.Remove(theirs))
 	for range 2 {
 		must(t, Plugin{}.Revert(t.Context(), here, c))
@@ -287,7 +292,7 @@ func TestInodesHold(t *testing.T) {
 	if o := observe(t, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
 		t.Errorf("observed %s, %s after revert", o.State, o.Dose)
 	}
-	t.Logf("asked to leave 10, got %d of %d; %s", got, before, o.Detail)
+	t.Logf("asked to leave 10, got %d of %d, taken in %v, given back in %v; %s", got, before, took, back, o.Detail)
 }
 
 // The twin: without the fault all are made.

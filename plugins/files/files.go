@@ -8,7 +8,8 @@
 //
 // Inodes: empty files are made in a folder of ours until only so many inodes are
 // free; who makes another file gets ENOSPC, with space left. That is so on ext4:
-// xfs and btrfs make inodes of free space (see diskfill).
+// xfs and btrfs make inodes of free space (see diskfill). No more than 200,000 are
+// taken, as each has to be given back.
 package files
 
 import (

@@ -30,8 +30,8 @@ const roleTraffic = "io-traffic"
 
 // warm and span are how long the traffic runs before it is measured, and then.
 const (
-	warm = 400 * time.Millisecond
-	span = 2500 * time.Millisecond
+	warm = 300 * time.Millisecond
+	span = 2000 * time.Millisecond
 )
 
 func traffic() {
@@ -117,6 +117,7 @@ var cases = map[string]struct {
 func TestLimitIsAccurate(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // each has a device and a group of its own, and mostly waits
 			dir, path := grouptest.New(t, "blkio")
 			device, number := filesystemtest.Device(t, 32*mib)
 			_, other := filesystemtest.Device(t, mib)

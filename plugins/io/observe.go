@@ -15,7 +15,7 @@ import (
 
 // window is how long traffic is measured: the kernel deals limits out in slices of
 // 100 ms.
-const window = 600 * time.Millisecond
+const window = 400 * time.Millisecond
 
 // near is the share of a limit from which on traffic counts as held up by it.
 const near = 0.8
