@@ -73,6 +73,8 @@ var Rules = []Rule{
 	{"plugins/internal/grouptest", []string{"internal/cgroup", "internal/need", "internal/proc", "plugins/faulttest"}, "groups and programs for the tests of such faults"},
 	{"plugins/internal/traffic", []string{"internal/netns", "plugins/fault", "plugins/internal/bpf"}, "one rule table a device, for all network faults"},
 	{"plugins/internal/traffictest", []string{"internal/need", "internal/netns", "plugins/fault", "plugins/faulttest"}, "a cable with two hosts, for the tests of network faults"},
+	{"plugins/internal/filesystem", []string{"plugins/fault"}, "names and spares file systems, for the faults that act on one"},
+	{"plugins/internal/filesystemtest", []string{"internal/need", "internal/proc"}, "file systems for the tests of such faults"},
 	{"plugins/internal/*", nil, "shared by plugins"},
 	{"plugins/*", []string{"plugins/fault", "plugins/internal/*", "internal/netns", "internal/cgroup", "internal/power"}, "one folder, one fault"},
 }
@@ -80,6 +82,7 @@ var Rules = []Rule{
 // TestMay is what any test file may import besides: the lab is the test bench
 // of everything that touches a kernel.
 var TestMay = []string{"internal/lab", "internal/need", "internal/digest", "internal/digest/digesttest", "internal/netns", "internal/inventory", "internal/power", "internal/proc", "plugins/fault", "plugins/faulttest", "injector/internal/broker", "experiments", "experiments/condition", "internal/control", "plugins", "plugins/internal/grouptest", "plugins/internal/traffictest"}
+var TestMay = []string{"internal/lab", "internal/need", "internal/digest", "internal/digest/digesttest", "internal/netns", "internal/inventory", "internal/power", "internal/proc", "plugins/fault", "plugins/faulttest", "injector/internal/broker", "experiments", "experiments/condition", "internal/control", "plugins", "plugins/internal/grouptest", "plugins/internal/filesystemtest"}
 
 // Forbidden are imports from outside that only the named packages may have.
 var Forbidden = []Rule{
@@ -102,4 +105,6 @@ var Starters = map[string]string{
 	"internal/conformance":        "plugins under test",
 	"plugins/faulttest":           "the path of its own executable",
 	"plugins/internal/grouptest":  "programs that tests limit",
+
+	"plugins/internal/filesystemtest": "mkfs.ext4, for a file system to fill or stall",
 }

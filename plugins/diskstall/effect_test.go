@@ -1,0 +1,244 @@
+package diskstall
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/internal/filesystem"
+	"github.com/firedrill-io/firedrill/plugins/internal/filesystemtest"
+)
+
+const mib = 1 << 20
+
+var here = fault.Target{StateDir: "/"}
+
+// hangs is the check of the effect test and its twin: whether a program's write
+// is not done within 300 ms. The write may end later, which done tells.
+func hangs(dir string) (bool, <-chan error) {
+	done := make(chan error, 1)
+	go func() { done <- os.WriteFile(filepath.Join(dir, "notes"), []byte("hello"), 0o600) }()
+	select {
+	case err := <-done:
+		done <- err
+		return false, done
+	case <-time.After(300 * time.Millisecond):
+		return true, done
+	}
+}
+
+// disk is a file system that is thawed when the test ends, whatever it did.
+func disk(t *testing.T) string {
+	t.Helper()
+	dir, _ := filesystemtest.Ext4(t, 32*mib)
+	t.Cleanup(func() { _ = filesystem.FileSystem{Path: dir}.Thaw() })
+	return dir
+}
+
+func soon() fault.BootTime { return fault.Now().Add(30 * time.Second) }
+
+// A write hangs until Revert, in another process's hands, and is not lost; a read
+// goes on, and nothing of ours is left.
+func TestStallHolds(t *testing.T) {
+	dir := disk(t)
+	must(t, os.WriteFile(dir+"/theirs", []byte("there"), 0o600))
+	c := prepare(t, Params{Path: dir})
+	began := time.Now()
+	must(t, Plugin{}.Apply(t.Context(), here, c, 0, soon()))
+	took := time.Since(began)
+	hung, done := hangs(dir)
+	if !hung {
+		t.Errorf("a write did not hang: %v", <-done)
+	}
+	began = time.Now()
+	o := observe(t, c)
+	if o.State != fault.Present || o.Dose != fault.Exercised {
+		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
+	}
+	observed := time.Since(began)
+	if b, err := os.ReadFile(dir + "/theirs"); string(b) != "there" {
+		t.Errorf("a read got %q, %v", b, err)
+	}
+	must(t, Plugin{}.Apply(t.Context(), here, c, 0, soon())) // a renewal
+	record, err := json.Marshal(c)
+	must(t, err)
+	began = time.Now()
+	must(t, fault.NewDriver(Plugin{}).Revert(t.Context(), here, record))
+	thawed := time.Since(began)
+	select {
+	case err := <-done:
+		must(t, err)
+	case <-time.After(5 * time.Second):
+		t.Fatal("the write still hangs after revert")
+	}
+	must(t, Plugin{}.Revert(t.Context(), here, c))
+	if _, err := os.Stat(c.mark()); err == nil {
+		t.Error("our mark is left")
+	}
+	if o := observe(t, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
+		t.Errorf("observed %s, %s after revert", o.State, o.Dose)
+	}
+	t.Logf("frozen in %v, observed in %v, thawed in %v", took, observed, thawed)
+}
+
+// The twin: without the fault the same write is done at once.
+func TestWithoutStallTheWriteIsDone(t *testing.T) {
+	dir := disk(t)
+	c := prepare(t, Params{Path: dir})
+	if hung, _ := hangs(dir); hung {
+		t.Error("a write hangs without any fault")
+	}
+	if o := observe(t, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
+		t.Errorf("observed %s, %s without any fault", o.State, o.Dose)
+	}
+}
+
+// The freeze is seen on a mount without access times too, as databases have it.
+func TestSeenWithoutAccessTimes(t *testing.T) {
+	dir := disk(t)
+	must(t, unix.Mount("", dir, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_NOATIME|unix.MS_NODIRATIME, ""))
+	c := prepare(t, Params{Path: dir})
+	must(t, Plugin{}.Apply(t.Context(), here, c, 0, soon()))
+	if o := observe(t, c); o.Dose != fault.Exercised {
+		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
+	}
+	must(t, Plugin{}.Revert(t.Context(), here, c))
+	if o := observe(t, c); o.State != fault.Absent || o.Achieved[0].Value != 0 {
+		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
+	}
+}
+
+// A freeze of somebody else's, such as a backup's, is refused, noticed and left.
+func TestOthersFreezeStays(t *testing.T) {
+	dir := disk(t)
+	c := prepare(t, Params{Path: dir})
+	must(t, c.FileSystem.Freeze())
+	if err := (Plugin{}).Apply(t.Context(), here, c, 0, soon()); !errors.Is(err, fault.ErrChanged) {
+		t.Errorf("apply: error %v, want %v", err, fault.ErrChanged)
+	}
+	must(t, Plugin{}.Revert(t.Context(), here, c))
+	if err := c.FileSystem.Freeze(); !errors.Is(err, unix.EBUSY) {
+		t.Errorf("their freeze is gone: %v", err)
+	}
+	var refused *fault.RefusedError
+	if _, err := (Plugin{}).Prepare(t.Context(), here, Params{Path: dir}); !errors.As(err, &refused) || refused.Field != "path" {
+		t.Errorf("prepare: error %v, want a refusal of path", err)
+	}
+	must(t, c.FileSystem.Thaw())
+}
+
+// Somebody thaws ours: it is said, and what is left of ours goes.
+func TestThawedBySomebody(t *testing.T) {
+	dir := disk(t)
+	c := prepare(t, Params{Path: dir})
+	must(t, Plugin{}.Apply(t.Context(), here, c, 0, soon()))
+	must(t, c.FileSystem.Thaw())
+	if o := observe(t, c); o.State != fault.Partial || o.Dose != fault.NotInForce {
+		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
+	}
+	must(t, Plugin{}.Revert(t.Context(), here, c))
+	if _, err := os.Stat(c.mark()); err == nil {
+		t.Error("our mark is left")
+	}
+}
+
+// A stall that would be too long is not begun, and one that has begun is not made
+// too long by renewals.
+func TestLongStallIsRefused(t *testing.T) {
+	dir := disk(t)
+	c := prepare(t, Params{Path: dir})
+	var refused *fault.RefusedError
+	for _, until := range []fault.BootTime{0, fault.Now().Add(longest + time.Second)} {
+		if err := (Plugin{}).Apply(t.Context(), here, c, 0, until); !errors.As(err, &refused) {
+			t.Errorf("until %d: error %v, want a refusal", until, err)
+		}
+	}
+	if o := observe(t, c); o.State != fault.Absent {
+		t.Errorf("observed %s: %s", o.State, o.Detail)
+	}
+	must(t, Plugin{}.Apply(t.Context(), here, c, 0, soon()))
+	time.Sleep(50 * time.Millisecond)
+	if err := (Plugin{}).Apply(t.Context(), here, c, 0, fault.Now().Add(longest)); !errors.As(err, &refused) {
+		t.Errorf("a renewal: error %v, want a refusal", err)
+	}
+	must(t, Plugin{}.Revert(t.Context(), here, c))
+}
+
+// A freeze that ends only after the stall was to end is taken back at once.
+func TestLateFreezeIsTakenBack(t *testing.T) {
+	dir := disk(t)
+	c := prepare(t, Params{Path: dir})
+	must(t, os.WriteFile(c.mark(), nil, 0o600))
+	if err := c.freeze(fault.Now()); err == nil {
+		t.Error("frozen though the stall has ended")
+	}
+	must(t, c.unmark())
+	if err := c.freeze(soon()); err == nil { // it was reverted meanwhile: no mark
+		t.Error("frozen though the stall was reverted")
+	}
+	if frozen, err := c.FileSystem.Frozen(); frozen || err != nil {
+		t.Errorf("frozen: %v, %v", frozen, err)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	dir := disk(t)
+	for name, c := range map[string]struct {
+		path  string
+		state string
+	}{
+		"the agent's records": {dir, dir},
+		"the host's own":      {"/", "/proc"},
+		"the logs":            {"/var/log", "/proc"},
+		"in memory":           {"/dev/shm", "/proc"},
+		"no folder":           {dir + "/none", "/"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var refused *fault.RefusedError
+			_, err := Plugin{}.Prepare(t.Context(), fault.Target{StateDir: c.state}, Params{Path: c.path})
+			if !errors.As(err, &refused) || refused.Field != "path" {
+				t.Errorf("error %v, want a refusal of path", err)
+			}
+		})
+	}
+}
+
+// A host that panics when a program hangs is refused.
+func TestPanickingHostIsRefused(t *testing.T) {
+	for text, refused := range map[string]bool{"0\n": false, "1\n": true, "": false} {
+		setting := filepath.Join(t.TempDir(), "hung_task_panic")
+		if text != "" {
+			must(t, os.WriteFile(setting, []byte(text), 0o600))
+		}
+		if err := survives(setting); (err != nil) != refused {
+			t.Errorf("hung_task_panic %q: error %v", text, err)
+		}
+	}
+}
+
+func prepare(t *testing.T, p Params) Change {
+	t.Helper()
+	c, err := Plugin{}.Prepare(t.Context(), here, p)
+	must(t, err)
+	return c
+}
+
+func observe(t *testing.T, c Change) fault.Observation {
+	t.Helper()
+	o, err := Plugin{}.Observe(t.Context(), here, c)
+	must(t, err)
+	return o
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

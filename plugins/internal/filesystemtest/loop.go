@@ -1,0 +1,107 @@
+// Package filesystemtest gives the tests of faults that act on file systems a
+// file system on a loop device.
+package filesystemtest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/firedrill-io/firedrill/internal/need"
+	"github.com/firedrill-io/firedrill/internal/proc"
+)
+
+// Ext4 makes an ext4 file system of size bytes on a loop device of its own and
+// mounts it; both go with the test. device is like /dev/loop7.
+func Ext4(t testing.TB, size int64, options ...string) (dir, device string) {
+	t.Helper()
+	need.Check(t, need.Root, need.Loop, need.Mkfs)
+	image := imageOf(t, size)
+	defer image.Close()
+	mkfs := "/usr/sbin/mkfs.ext4"
+	if _, err := os.Stat(mkfs); err != nil {
+		mkfs = "/sbin/mkfs.ext4"
+	}
+	p, err := proc.Start(proc.Spec{Path: mkfs, Args: append(append([]string{"-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0"}, options...), image.Name()), Stderr: os.Stderr})
+	must(t, err)
+	if code, err := p.Wait(); err != nil || code != 0 {
+		t.Fatalf("mkfs.ext4: exit code %d, %v", code, err)
+	}
+	loop := attach(t, image)
+	defer loop.Close()
+	dir = filepath.Join(t.TempDir(), "disk")
+	must(t, os.Mkdir(dir, 0o755))
+	must(t, unix.Mount(loop.Name(), dir, "ext4", 0, ""))
+	t.Cleanup(func() { unmount(t, dir) })
+	return dir, loop.Name()
+}
+
+// Device makes a loop device of size bytes, which goes with the test: its path,
+// like /dev/loop7, and its number, like 7:7.
+func Device(t testing.TB, size int64) (path, number string) {
+	t.Helper()
+	need.Check(t, need.Root, need.Loop)
+	image := imageOf(t, size)
+	defer image.Close()
+	loop := attach(t, image)
+	t.Cleanup(func() { _ = loop.Close() })
+	var st unix.Stat_t
+	must(t, unix.Fstat(int(loop.Fd()), &st))
+	return loop.Name(), fmt.Sprintf("%d:%d", unix.Major(st.Rdev), unix.Minor(st.Rdev))
+}
+
+// imageOf makes an image in memory, which goes with the test.
+func imageOf(t testing.TB, size int64) *os.File {
+	image, err := os.CreateTemp("/dev/shm", "firedrill-test-*.img")
+	must(t, err)
+	t.Cleanup(func() { _ = os.Remove(image.Name()) })
+	must(t, image.Truncate(size))
+	return image
+}
+
+// attach connects the image to a free loop device, which goes with its last user.
+func attach(t testing.TB, image *os.File) *os.File {
+	ctl, err := os.OpenFile("/dev/loop-control", os.O_RDWR, 0)
+	must(t, err)
+	defer ctl.Close()
+	for range 100 { // somebody else may take the free device first
+		n, err := unix.IoctlRetInt(int(ctl.Fd()), unix.LOOP_CTL_GET_FREE)
+		must(t, err)
+		loop, err := os.OpenFile(fmt.Sprintf("/dev/loop%d", n), os.O_RDWR, 0)
+		must(t, err)
+		cfg := unix.LoopConfig{Fd: uint32(image.Fd())}
+		cfg.Info.Flags = unix.LO_FLAGS_AUTOCLEAR
+		copy(cfg.Info.File_name[:], image.Name())
+		if err = unix.IoctlLoopConfigure(int(loop.Fd()), &cfg); err == nil {
+			return loop
+		}
+		_ = loop.Close()
+	}
+	t.Fatal("attach image: every free loop device was taken first")
+	return nil
+}
+
+func unmount(t testing.TB, dir string) {
+	for end := time.Now().Add(5 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		err := unix.Unmount(dir, 0)
+		if err == nil || errors.Is(err, unix.EINVAL) { // EINVAL: it is not mounted
+			return
+		}
+		if time.Now().After(end) {
+			t.Errorf("unmount %s: %v", dir, errors.Join(err, unix.Unmount(dir, unix.MNT_DETACH)))
+			return
+		}
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

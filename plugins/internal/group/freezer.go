@@ -1,0 +1,203 @@
+package group
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/firedrill-io/firedrill/internal/cgroup"
+	"github.com/firedrill-io/firedrill/plugins/fault"
+)
+
+// The files of both freezers: Documentation/admin-guide/cgroup-v2 and
+// cgroup-v1/freezer-subsystem in the kernel. selfFile says whether the group
+// itself was frozen, whatever became of the groups above it.
+const (
+	freezeFile = "cgroup.freeze"         // v2
+	stateFile  = "freezer.state"         // v1
+	selfFile   = "freezer.self_freezing" // v1
+)
+
+// Freezer stops all processes of a group and of those below it. A group that is
+// frozen keeps what is frozen below it after it was thawed itself.
+type Freezer struct {
+	Group Group `json:"group"`
+	V1    bool  `json:"v1,omitempty"` // a group of the v1 freezer; else of cgroup v2
+}
+
+// FindFreezer finds the group of a service, or the one at a path: in cgroup v2 if
+// it is there, else in the v1 freezer. It refuses as Find does.
+func FindFreezer(service, at string) (Freezer, error) {
+	all, err := cgroup.Hierarchies()
+	if err != nil {
+		return Freezer{}, err
+	}
+	field, paths, err := wanted(service, at)
+	if err != nil {
+		return Freezer{}, err
+	}
+	var mounts []string
+	for _, v1 := range []bool{false, true} {
+		for _, h := range all {
+			if v1 && !slices.Contains(h.Controllers, "freezer") || v1 != (h.Version == 1) {
+				continue
+			}
+			mounts = append(mounts, h.Mount)
+			f := Freezer{V1: v1}
+			found, err := f.in(h.Mount, paths)
+			if err != nil {
+				return f, err
+			}
+			if found {
+				return f, f.refused(field)
+			}
+		}
+	}
+	if len(mounts) == 0 {
+		return Freezer{}, fmt.Errorf("%w: neither cgroup v2 nor the v1 freezer is mounted", fault.ErrUnsupported)
+	}
+	return Freezer{}, fault.Refuse(field, "no control group %s in %s; name one that is there", strings.Join(paths, " or "), strings.Join(mounts, " or "))
+}
+
+func (f *Freezer) in(mount string, paths []string) (found bool, err error) {
+	for _, p := range paths {
+		f.Group = Group{Mount: mount, Path: p}
+		f.Group.Inode, err = cgroup.Inode(f.Group.Dir())
+		if !gone(err) {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
+
+// refused says why a group that was found can't be frozen.
+func (f Freezer) refused(field string) error {
+	if err := f.Group.spared(field); err != nil {
+		return err
+	}
+	_, err := f.asked()
+	if gone(err) {
+		return fmt.Errorf("%w: the kernel has no freezer for control groups (cgroup.freeze came with Linux 5.2)", fault.ErrUnsupported)
+	}
+	return err
+}
+
+// Asked says whether the group itself was frozen by somebody; fault.ErrGone if
+// it is not the record's.
+func (f Freezer) Asked(t fault.Target) (bool, error) {
+	if err := f.Group.check(t); err != nil {
+		return false, err
+	}
+	asked, err := f.asked()
+	if gone(err) {
+		err = fmt.Errorf("%w: %w", fault.ErrGone, err)
+	}
+	return asked, err
+}
+
+func (f Freezer) asked() (bool, error) {
+	file := freezeFile
+	if f.V1 {
+		file = selfFile
+	}
+	text, err := cgroup.Read(f.Group.Dir(), file)
+	return text == "1", err
+}
+
+// Frozen says whether every process of the group stands still, on the kernel's
+// word: it counts those that reached the freezer.
+func (f Freezer) Frozen() (bool, error) {
+	if !f.V1 {
+		return cgroup.Frozen(f.Group.Dir())
+	}
+	text, err := cgroup.Read(f.Group.Dir(), stateFile)
+	return text == "FROZEN", err
+}
+
+// Freeze stops the group and waits for at most limit until all of it stands
+// still; one that does not is thawed again. It refuses a group that came to hold
+// what must be spared.
+func (f Freezer) Freeze(t fault.Target, limit time.Duration) error {
+	if asked, err := f.Asked(t); err != nil || asked {
+		return err // again, or a renewal
+	}
+	if err := f.Group.spared(""); err != nil {
+		return err
+	}
+	if err := f.set(true); err != nil {
+		return err
+	}
+	for end := time.Now().Add(limit); ; time.Sleep(time.Millisecond) {
+		frozen, err := f.Frozen()
+		if err == nil && frozen {
+			return nil
+		}
+		if err == nil && time.Now().After(end) {
+			err = fmt.Errorf("freeze %s: a process of it does not stop within %v, as it waits in the kernel; see what it waits for", f.Group.Path, limit)
+		}
+		if err != nil {
+			return errors.Join(err, f.set(false))
+		}
+	}
+}
+
+// Thaw lets the group go on if it is frozen itself.
+func (f Freezer) Thaw(t fault.Target) error {
+	if asked, err := f.Asked(t); err != nil || !asked {
+		return err
+	}
+	return f.set(false)
+}
+
+func (f Freezer) set(frozen bool) error {
+	file, text := freezeFile, "0"
+	if frozen {
+		text = "1"
+	}
+	if f.V1 {
+		file, text = stateFile, map[bool]string{false: "THAWED", true: "FROZEN"}[frozen]
+	}
+	err := cgroup.Write(f.Group.Dir(), file, text)
+	if gone(err) {
+		err = fmt.Errorf("%w: %w", fault.ErrGone, err)
+	}
+	return err
+}
+
+// Processes lists the processes of the group and of those below it.
+func (g Group) Processes() (pids []int, err error) {
+	err = filepath.WalkDir(g.Dir(), func(dir string, e os.DirEntry, err error) error {
+		if err == nil && e.IsDir() {
+			var own []int
+			own, err = cgroup.Procs(dir)
+			pids = append(pids, own...)
+		}
+		if gone(err) {
+			return nil
+		}
+		return err
+	})
+	return pids, err
+}
+
+// Ran is how long all threads of the processes were on a CPU, in ns since each
+// began: Documentation/scheduler/sched-stats in the kernel. A process that has
+// ended counts nothing.
+func Ran(pids []int) (ns int64) {
+	for _, pid := range pids {
+		files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid)) // the pattern is right
+		for _, file := range files {
+			b, _ := os.ReadFile(file)
+			if f := strings.Fields(string(b)); len(f) > 0 {
+				n, _ := strconv.ParseInt(f[0], 10, 64)
+				ns += n
+			}
+		}
+	}
+	return ns
+}

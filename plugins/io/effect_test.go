@@ -1,0 +1,277 @@
+package io
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"strings"
+	"testing"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/firedrill-io/firedrill/internal/cgroup"
+	"github.com/firedrill-io/firedrill/internal/proc"
+	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/internal/filesystemtest"
+	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
+)
+
+const mib = 1 << 20
+
+var here = fault.Target{}
+
+// roleTraffic is a copy of the test binary that reads or writes a device directly,
+// from within a group: arguments group, device, r or w, bytes a block. It prints
+// the bytes and operations per second it got.
+const roleTraffic = "io-traffic"
+
+// warm and span are how long the traffic runs before it is measured, and then.
+const (
+	warm = 300 * time.Millisecond
+	span = 2000 * time.Millisecond
+)
+
+func traffic() {
+	if len(os.Args) != 6 || os.Args[1] != roleTraffic {
+		return
+	}
+	var block int
+	_, err := fmt.Sscan(os.Args[5], &block)
+	err = errors.Join(err, cgroup.Enter(os.Args[2]))
+	f, err2 := os.OpenFile(os.Args[3], os.O_RDWR|unix.O_DIRECT, 0)
+	if err = errors.Join(err, err2); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	b := aligned(block)
+	run := func(d time.Duration) (n int, over time.Duration) {
+		began := time.Now()
+		for at := int64(0); time.Since(began) < d; at = (at + int64(block)) % (16 * mib) {
+			if os.Args[4] == "w" {
+				_, err = f.WriteAt(b, at)
+			} else {
+				_, err = f.ReadAt(b, at)
+			}
+			if err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+			n++
+		}
+		return n, time.Since(began)
+	}
+	run(warm)
+	n, over := run(span)
+	fmt.Printf("%f %f", float64(n*block)/over.Seconds(), float64(n)/over.Seconds())
+	os.Exit(0)
+}
+
+// aligned is memory as direct I/O wants it.
+func aligned(n int) []byte {
+	b := make([]byte, n+4096)
+	skip := (4096 - int(uintptr(unsafe.Pointer(&b[0]))%4096)) % 4096
+	return b[skip : skip+n]
+}
+
+// runs starts traffic, and returns what it got per second.
+func runs(t *testing.T, dir, device, way string, block int) (wait func() (bytes, operations float64)) {
+	t.Helper()
+	r, w, err := os.Pipe()
+	must(t, err)
+	p, err := proc.Start(proc.Spec{Path: proc.Self, Args: []string{roleTraffic, dir, device, way, fmt.Sprint(block)}, Stdout: w, Stderr: os.Stderr})
+	must(t, err)
+	must(t, w.Close())
+	return func() (bytes, operations float64) {
+		defer r.Close()
+		b := make([]byte, 100)
+		n, _ := r.Read(b)
+		_, _ = p.Wait()
+		if _, err := fmt.Sscan(string(b[:n]), &bytes, &operations); err != nil {
+			t.Fatalf("the program said %q", b[:n])
+		}
+		return bytes, operations
+	}
+}
+
+// within is how far, as a share, traffic may be off what was asked.
+const within = 0.05
+
+var cases = map[string]struct {
+	p     Params
+	way   string
+	block int
+	asked float64
+	ops   bool
+}{
+	"read":      {Params{Read: "8MiB/s"}, "r", 64 << 10, 8 * mib, false},
+	"write":     {Params{Write: "4MiB/s"}, "w", 64 << 10, 4 * mib, false},
+	"read_ops":  {Params{ReadOps: "200/s"}, "r", 4 << 10, 200, true},
+	"write_ops": {Params{WriteOps: "100/s"}, "w", 4 << 10, 100, true},
+}
+
+// Direct traffic is within 5% of what was asked, and what was found is there again
+// afterwards, byte by byte: another limit of this device, and one of another.
+func TestLimitIsAccurate(t *testing.T) {
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // each has a device and a group of its own, and mostly waits
+			dir, path := grouptest.New(t, "blkio")
+			device, number := filesystemtest.Device(t, 32*mib)
+			_, other := filesystemtest.Device(t, mib)
+			found := tuned(t, dir, number, other)
+			c.p.Group, c.p.Device = path, device
+			change := prepare(t, c.p)
+			must(t, Plugin{}.Apply(t.Context(), here, change, 0, 0))
+			got := runs(t, dir, device, c.way, c.block)
+			time.Sleep(warm + window)
+			o := observe(t, change)
+			bytes, ops := got()
+			rate := bytes
+			if c.ops {
+				rate = ops
+			}
+			t.Logf("asked %.0f, got %.0f, %+.2f%%; %s", c.asked, rate, 100*(rate/c.asked-1), o.Detail)
+			if math.Abs(rate/c.asked-1) > within {
+				t.Errorf("got %.0f per second, asked was %.0f", rate, c.asked)
+			}
+			if o.State != fault.Present || o.Dose != fault.Exercised {
+				t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
+			}
+			must(t, Plugin{}.Revert(t.Context(), here, change))
+			for file, text := range found {
+				if now := grouptest.Text(t, dir, file); now != text {
+					t.Errorf("%s was found as %q and left as %q", file, text, now)
+				}
+			}
+		})
+	}
+}
+
+// The twin: without the fault the same traffic is far more.
+func TestWithoutLimitThereIsMore(t *testing.T) {
+	dir, path := grouptest.New(t, "blkio")
+	device, _ := filesystemtest.Device(t, 32*mib)
+	change := prepare(t, Params{Write: "4MiB/s", Device: device, Group: path})
+	if bytes, _ := runs(t, dir, device, "w", 64<<10)(); bytes <= 4*mib*(1+within) {
+		t.Errorf("got %.0f bytes per second without any fault", bytes)
+	}
+	if o := observe(t, change); o.State != fault.Absent || o.Dose != fault.NotInForce {
+		t.Errorf("observed %s, %s without any fault", o.State, o.Dose)
+	}
+}
+
+// Limits of other owners stay: of another device throughout, of ours if it is not
+// what we set.
+func TestOthersLimitStays(t *testing.T) {
+	dir, path := grouptest.New(t, "blkio")
+	device, number := filesystemtest.Device(t, mib)
+	_, other := filesystemtest.Device(t, mib)
+	const file = v1Bytes + "write_bps_device"
+	c := prepare(t, Params{Write: "4MiB/s", ReadOps: "7/s", Device: device, Group: path})
+	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
+	must(t, cgroup.Write(dir, file, number+" 333333"))
+	must(t, cgroup.Write(dir, file, other+" 444444"))
+	if o := observe(t, c); o.State != fault.Partial || o.Dose != fault.NotInForce {
+		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
+	}
+	if err := (Plugin{}).Apply(t.Context(), here, c, 0, 0); !errors.Is(err, fault.ErrChanged) {
+		t.Errorf("apply: error %v, want %v", err, fault.ErrChanged)
+	}
+	if err := (Plugin{}).Revert(t.Context(), here, c); !errors.Is(err, fault.ErrStuck) {
+		t.Errorf("revert: error %v, want %v", err, fault.ErrStuck)
+	}
+	text := grouptest.Text(t, dir, file)
+	if !strings.Contains(text, number+" 333333") || !strings.Contains(text, other+" 444444") {
+		t.Errorf("%s is %q now", file, text)
+	}
+	if text := grouptest.Text(t, dir, v1Bytes+"read_iops_device"); text != "" {
+		t.Errorf("our other limit is left: %q", text)
+	}
+}
+
+// A limit on v1 does not reach the groups below: it is refused rather than
+// without effect.
+func TestProcessesBelowAreRefused(t *testing.T) {
+	dir, path := grouptest.New(t, "blkio")
+	device, _ := filesystemtest.Device(t, mib)
+	must(t, cgroup.Create(dir+"/below"))
+	grouptest.Named(t, "notes", dir+"/below")
+	var refused *fault.RefusedError
+	if _, err := (Plugin{}).Prepare(t.Context(), here, Params{Write: "4MiB/s", Device: device, Group: path}); !errors.As(err, &refused) || refused.Field != "group" || !strings.Contains(err.Error(), "/below") {
+		t.Errorf("error %v, want a refusal of group that names the one below", err)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	_, path := grouptest.New(t, "blkio")
+	device, _ := filesystemtest.Device(t, mib)
+	for name, c := range map[string]struct {
+		field string
+		p     Params
+	}{
+		"no limit":      {"read", Params{Device: device, Group: path}},
+		"no rate":       {"write", Params{Write: "fast", Device: device, Group: path}},
+		"too little":    {"read", Params{Read: "1kB/s", Device: device, Group: path}},
+		"no operations": {"read_ops", Params{ReadOps: "0/s", Device: device, Group: path}},
+		"no device":     {"device", Params{Read: "1MB/s", Device: "/dev/none", Group: path}},
+		"no disk":       {"device", Params{Read: "1MB/s", Device: "/dev/shm", Group: path}},
+		"no group":      {"group", Params{Read: "1MB/s", Device: device, Group: path + "/none"}},
+		"whole host":    {"group", Params{Read: "1MB/s", Device: device, Group: "/"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var refused *fault.RefusedError
+			if _, err := (Plugin{}).Prepare(t.Context(), here, c.p); !errors.As(err, &refused) || refused.Field != c.field {
+				t.Errorf("error %v, want a refusal of %s", err, c.field)
+			}
+		})
+	}
+}
+
+// Both versions' files are read and written alike.
+func TestCountersOfV2(t *testing.T) {
+	got := pairs("rbytes=4096 wbytes=8192 rios=1 wios=2 dbytes=0 dios=0")
+	if got["rbytes"] != "4096" || got["wios"] != "2" {
+		t.Errorf("read %v", got)
+	}
+	if got := pairs("Read 4096"); got["Read"] != "4096" {
+		t.Errorf("read %v", got)
+	}
+}
+
+// tuned sets limits of somebody's for our device and for another, and returns all
+// limits' texts.
+func tuned(t *testing.T, dir, ours, other string) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	for _, k := range kinds {
+		file := v1Bytes + k.v1
+		must(t, cgroup.Write(dir, file, other+" 12345"))
+		must(t, cgroup.Write(dir, file, ours+" 99000000"))
+		found[file] = grouptest.Text(t, dir, file)
+	}
+	return found
+}
+
+func prepare(t *testing.T, p Params) Change {
+	t.Helper()
+	c, err := Plugin{}.Prepare(t.Context(), here, p)
+	must(t, err)
+	return c
+}
+
+func observe(t *testing.T, c Change) fault.Observation {
+	t.Helper()
+	o, err := Plugin{}.Observe(t.Context(), here, c)
+	must(t, err)
+	return o
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,56 @@
+package pause
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
+	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
+)
+
+var driver = fault.NewDriver(Plugin{})
+
+func TestMain(m *testing.M) {
+	grouptest.Main()
+	faulttest.Main(m, driver)
+}
+
+var (
+	knob   = grouptest.Knob{Controller: grouptest.V2, File: "cgroup.freeze"}
+	events = grouptest.Knob{Controller: grouptest.V2, File: "cgroup.events"}
+)
+
+// Another owner who lets the group go on has the last word: it goes on after
+// Revert as well.
+func TestConformance(t *testing.T) {
+	faulttest.Run(t, driver, faulttest.Case{
+		Params: Params{Service: grouptest.Service},
+		Setup:  knob.Make("0"),
+		Meter: func(h *faulttest.Host) ([]fault.Measure, error) {
+			text, err := events.Read(h)
+			return []fault.Measure{frozen(strings.Contains(text, "frozen 1"))}, err
+		},
+		Disturb: &faulttest.Disturbance{
+			Change: knob.Set("0"),
+			Kept:   knob.Disturbance("0", "0").Kept,
+			Undo:   knob.Set("0"),
+		},
+	})
+}
+
+func TestConformanceOfRefusals(t *testing.T) {
+	for field, p := range map[string]Params{
+		"service": {Service: "nobody"},
+		"group":   {Group: "/"},
+	} {
+		t.Run(field, func(t *testing.T) {
+			faulttest.Run(t, driver, faulttest.Case{Params: p, Refused: field, Setup: knob.Make("0")})
+		})
+	}
+}
+
+// A group that somebody else holds is not ours to let go on.
+func TestConformanceOfAHeldGroup(t *testing.T) {
+	faulttest.Run(t, driver, faulttest.Case{Params: Params{Service: grouptest.Service}, Refused: "service", Setup: knob.Make("1")})
+}

@@ -1,0 +1,175 @@
+package pause
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/firedrill-io/firedrill/internal/cgroup"
+	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/internal/group"
+	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
+)
+
+var here = fault.Target{}
+
+// held is the check of both tests of a version: what a program that wants a
+// whole CPU gets in a quarter of a second. The meter is the scheduler's count.
+func held(pid int) time.Duration {
+	before := group.Ran([]int{pid})
+	time.Sleep(250 * time.Millisecond)
+	return time.Duration(group.Ran([]int{pid}) - before)
+}
+
+// A spinning program, in the group or below it, stands still and goes on later,
+// with either version.
+func TestPauseHolds(t *testing.T) {
+	for _, version := range []string{grouptest.V2, "freezer"} {
+		t.Run(version, func(t *testing.T) {
+			dir, path := grouptest.New(t, version)
+			must(t, cgroup.Create(dir+"/below"))
+			spinner := grouptest.Spin(t, dir+"/below")
+			goes(t, spinner.PID)
+			c := prepare(t, Params{Group: path})
+			if c.Freezer.V1 != (version == "freezer") {
+				t.Fatalf("found %+v", c.Freezer)
+			}
+			t.Cleanup(func() { _ = Plugin{}.Revert(t.Context(), here, c) })
+			began := time.Now()
+			must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
+			took := time.Since(began)
+			if ran := held(spinner.PID); ran != 0 {
+				t.Errorf("the program was on a CPU for %v while it was paused", ran)
+			}
+			o := observe(t, c)
+			if o.State != fault.Present || o.Dose != fault.Exercised {
+				t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
+			}
+			must(t, Plugin{}.Revert(t.Context(), here, c))
+			goes(t, spinner.PID)
+			if o := observe(t, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
+				t.Errorf("observed %s, %s after revert", o.State, o.Dose)
+			}
+			t.Logf("stopped in %v; %s", took, o.Detail)
+		})
+	}
+}
+
+// The twin: without the fault the same check sees the program run.
+func TestWithoutPauseTheProgramRuns(t *testing.T) {
+	dir, path := grouptest.New(t, grouptest.V2)
+	spinner := grouptest.Spin(t, dir)
+	c := prepare(t, Params{Group: path})
+	goes(t, spinner.PID)
+	if o := observe(t, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
+		t.Errorf("observed %s, %s without any fault", o.State, o.Dose)
+	}
+}
+
+// What was frozen below the group before stays so.
+func TestFrozenBelowStays(t *testing.T) {
+	dir, path := grouptest.New(t, grouptest.V2)
+	must(t, cgroup.Create(dir+"/below"))
+	must(t, cgroup.Freeze(dir+"/below", true))
+	c := prepare(t, Params{Group: path})
+	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
+	must(t, Plugin{}.Revert(t.Context(), here, c))
+	if got := grouptest.Text(t, dir+"/below", "cgroup.freeze"); got != "1" {
+		t.Errorf("cgroup.freeze of the group below is %s, it was 1", got)
+	}
+	must(t, cgroup.Freeze(dir+"/below", false))
+}
+
+// A process that ends between Prepare and Apply, or a pause that finds nobody, is
+// no error, and nobody is said to be held.
+func TestNobodyToPause(t *testing.T) {
+	dir, path := grouptest.New(t, grouptest.V2)
+	load := grouptest.Spin(t, dir)
+	c := prepare(t, Params{Group: path})
+	must(t, load.Kill())
+	_, _ = load.Wait()
+	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
+	if o := observe(t, c); o.State != fault.Present || o.Dose != fault.InForce {
+		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
+	}
+	must(t, Plugin{}.Revert(t.Context(), here, c))
+}
+
+// A service that was restarted in a new group meanwhile, which then was frozen by
+// somebody else, is not touched.
+func TestRestartedMeanwhile(t *testing.T) {
+	dir, path := grouptest.New(t, grouptest.V2)
+	c := prepare(t, Params{Group: path})
+	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
+	must(t, os.Remove(dir))
+	must(t, cgroup.Create(dir))
+	must(t, cgroup.Freeze(dir, true))
+	if err := (Plugin{}).Revert(t.Context(), here, c); !errors.Is(err, fault.ErrGone) {
+		t.Errorf("revert: error %v, want %v", err, fault.ErrGone)
+	}
+	if got := grouptest.Text(t, dir, "cgroup.freeze"); got != "1" {
+		t.Errorf("the new group's cgroup.freeze is %s now", got)
+	}
+}
+
+// What carries Firedrill is refused, also where it came after Prepare.
+func TestSpared(t *testing.T) {
+	dir, path := grouptest.New(t, grouptest.V2)
+	c := prepare(t, Params{Group: path})
+	grouptest.Self(t, dir)
+	var refused *fault.RefusedError
+	if err := (Plugin{}).Apply(t.Context(), here, c, 0, 0); !errors.As(err, &refused) {
+		t.Errorf("apply: error %v, want a refusal", err)
+	}
+	if _, err := (Plugin{}).Prepare(t.Context(), here, Params{Group: path}); !errors.As(err, &refused) || refused.Field != "group" {
+		t.Errorf("prepare: error %v, want a refusal of group", err)
+	}
+	if got := grouptest.Text(t, dir, "cgroup.freeze"); got != "0" {
+		t.Errorf("cgroup.freeze is %s", got)
+	}
+}
+
+// A group that stands still because one above it does is refused.
+func TestHeldFromAboveIsRefused(t *testing.T) {
+	dir, path := grouptest.New(t, grouptest.V2)
+	must(t, cgroup.Create(dir+"/below"))
+	must(t, cgroup.Freeze(dir, true))
+	must(t, cgroup.WaitFrozen(dir+"/below", time.Second))
+	var refused *fault.RefusedError
+	if _, err := (Plugin{}).Prepare(t.Context(), here, Params{Group: filepath.Join(path, "below")}); !errors.As(err, &refused) || refused.Field != "group" {
+		t.Errorf("error %v, want a refusal of group", err)
+	}
+}
+
+func goes(t *testing.T, pid int) {
+	t.Helper()
+	for range 20 { // a busy machine may hold it back for a while
+		if held(pid) > 0 {
+			return
+		}
+	}
+	t.Errorf("pid %d does not run", pid)
+}
+
+func prepare(t *testing.T, p Params) Change {
+	t.Helper()
+	c, err := Plugin{}.Prepare(t.Context(), here, p)
+	must(t, err)
+	return c
+}
+
+func observe(t *testing.T, c Change) fault.Observation {
+	t.Helper()
+	o, err := Plugin{}.Observe(t.Context(), here, c)
+	must(t, err)
+	return o
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

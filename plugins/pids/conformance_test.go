@@ -1,0 +1,56 @@
+package pids
+
+import (
+	"strconv"
+	"testing"
+
+	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
+	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
+)
+
+var driver = fault.NewDriver(Plugin{})
+
+func TestMain(m *testing.M) {
+	forker()
+	grouptest.Main()
+	faulttest.Main(m, driver)
+}
+
+var knob = grouptest.Knob{Controller: "pids", File: limitFile}
+
+// found must be put back, not taken off.
+const found = "345"
+
+func TestConformance(t *testing.T) {
+	faulttest.Run(t, driver, faulttest.Case{
+		Params: Params{Limit: 12, Service: grouptest.Service},
+		Setup:  knob.Make(found),
+		Meter: func(h *faulttest.Host) ([]fault.Measure, error) {
+			text, err := knob.Read(h)
+			if err != nil {
+				return nil, err
+			}
+			n, err := strconv.ParseFloat(text, 64)
+			return []fault.Measure{processes("process limit", n)}, err
+		},
+		Disturb: knob.Disturbance(found, "99"),
+	})
+}
+
+func TestConformanceOfRefusals(t *testing.T) {
+	for name, c := range map[string]struct {
+		field string
+		p     Params
+	}{
+		"no service":     {"service", Params{Limit: 12, Service: "nobody"}},
+		"whole host":     {"group", Params{Limit: 12, Group: "/"}},
+		"no change":      {"limit", Params{Limit: 345, Service: grouptest.Service}},
+		"below one":      {"limit", Params{Service: grouptest.Service}},
+		"service, group": {"group", Params{Limit: 12, Service: grouptest.Service, Group: "/svc/demo"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			faulttest.Run(t, driver, faulttest.Case{Params: c.p, Refused: c.field, Setup: knob.Make(found)})
+		})
+	}
+}
