@@ -4,6 +4,7 @@ import (
 	"github.com/firedrill-io/firedrill/hostagent/internal/guardian"
 	"github.com/firedrill-io/firedrill/plugins/cpu"
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/kill"
 	"github.com/firedrill-io/firedrill/plugins/memory"
 	"github.com/firedrill-io/firedrill/plugins/partition"
 	"github.com/firedrill-io/firedrill/plugins/powerloss"
@@ -13,6 +14,7 @@ import (
 func builtin() guardian.Drivers {
 	drivers := guardian.Drivers{
 		cpu.Kind:       fault.NewDriver(cpu.Plugin{}),
+		kill.Kind:      fault.NewDriver(kill.New()),
 		memory.Kind:    fault.NewDriver(memory.Plugin{}),
 		"partition":    fault.NewDriver(partition.New()),
 		powerloss.Kind: fault.NewDriver(&powerloss.Plugin{}),

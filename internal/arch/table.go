@@ -65,13 +65,16 @@ var Rules = []Rule{
 	{"plugins/faulttest", []string{"internal/cgroup", "internal/digest", "internal/digest/digesttest", "internal/need", "internal/inventory", "internal/lab", "internal/netns", "internal/pluginhost", "internal/proc", "plugins/fault"}, "runs plugins as real processes in a lab host"},
 	{"plugins/internal/group", []string{"internal/cgroup", "plugins/fault"}, "one setting of a control group, for the faults that change one"},
 	{"plugins/internal/grouptest", []string{"internal/cgroup", "internal/need", "internal/proc", "plugins/faulttest"}, "groups and programs for the tests of such faults"},
+	{"plugins/internal/process", []string{"internal/cgroup", "plugins/fault"}, "names, lists and spares processes, for the faults that act on some"},
+	{"plugins/internal/processtest", []string{"internal/cgroup", "internal/need", "internal/proc"}, "programs for the tests of such faults"},
+	{"plugins/internal/rounds", []string{"plugins/fault", "plugins/internal/process"}, "what faults do that destroy at an instant, once or again and again"},
 	{"plugins/internal/*", nil, "shared by plugins"},
 	{"plugins/*", []string{"plugins/fault", "plugins/internal/*", "internal/netns", "internal/cgroup", "internal/power"}, "one folder, one fault"},
 }
 
 // TestMay is what any test file may import besides: the lab is the test bench
 // of everything that touches a kernel.
-var TestMay = []string{"internal/lab", "internal/need", "internal/digest", "internal/digest/digesttest", "internal/netns", "internal/inventory", "internal/power", "internal/proc", "plugins/fault", "plugins/faulttest", "injector/internal/broker", "experiments", "experiments/condition", "internal/control", "plugins", "plugins/internal/grouptest"}
+var TestMay = []string{"internal/lab", "internal/need", "internal/digest", "internal/digest/digesttest", "internal/netns", "internal/inventory", "internal/power", "internal/proc", "plugins/fault", "plugins/faulttest", "injector/internal/broker", "experiments", "experiments/condition", "internal/control", "plugins", "plugins/internal/grouptest", "plugins/internal/processtest"}
 
 // Forbidden are imports from outside that only the named packages may have.
 var Forbidden = []Rule{
@@ -83,14 +86,15 @@ var Forbidden = []Rule{
 
 // Starters are the packages that may import internal/proc to start a process.
 var Starters = map[string]string{
-	"internal/lab":                "hosts, agents and services of a lab",
-	"internal/pluginhost":         "plugins",
-	"hostagent":                   "the guardian",
-	"hostagent/internal/agent":    "the guardian",
-	"hostagent/internal/guardian": "none: it kills by pidfd",
-	"injector":                    "mkfs probe of preflight, the terminal's keeper",
-	"injector/internal/runner":    "the path of its own executable",
-	"internal/digest/digesttest":  "none: it reads start times",
-	"plugins/faulttest":           "plugins under test",
-	"plugins/internal/grouptest":  "programs that tests limit",
+	"internal/lab":                 "hosts, agents and services of a lab",
+	"internal/pluginhost":          "plugins",
+	"hostagent":                    "the guardian",
+	"hostagent/internal/agent":     "the guardian",
+	"hostagent/internal/guardian":  "none: it kills by pidfd",
+	"injector":                     "mkfs probe of preflight, the terminal's keeper",
+	"injector/internal/runner":     "the path of its own executable",
+	"internal/digest/digesttest":   "none: it reads start times",
+	"plugins/faulttest":            "plugins under test",
+	"plugins/internal/grouptest":   "programs that tests limit",
+	"plugins/internal/processtest": "programs that tests kill and lie to",
 }
