@@ -8,6 +8,7 @@ import (
 	"github.com/firedrill-io/firedrill/plugins/memory"
 	"github.com/firedrill-io/firedrill/plugins/partition"
 	"github.com/firedrill-io/firedrill/plugins/powerloss"
+	"github.com/firedrill-io/firedrill/plugins/reset"
 )
 
 // builtin lists the plugins that are part of this binary.
@@ -18,6 +19,7 @@ func builtin() guardian.Drivers {
 		memory.Kind:    fault.NewDriver(memory.Plugin{}),
 		"partition":    fault.NewDriver(partition.New()),
 		powerloss.Kind: fault.NewDriver(&powerloss.Plugin{}),
+		reset.Kind:     fault.NewDriver(reset.New()),
 	}
 	addTestKinds(drivers)
 	return drivers
