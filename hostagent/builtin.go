@@ -5,6 +5,7 @@ import (
 	"github.com/firedrill-io/firedrill/plugins/cpu"
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/kill"
+	"github.com/firedrill-io/firedrill/plugins/linkdown"
 	"github.com/firedrill-io/firedrill/plugins/memory"
 	"github.com/firedrill-io/firedrill/plugins/partition"
 	"github.com/firedrill-io/firedrill/plugins/powerloss"
@@ -16,6 +17,7 @@ func builtin() guardian.Drivers {
 	drivers := guardian.Drivers{
 		cpu.Kind:       fault.NewDriver(cpu.Plugin{}),
 		kill.Kind:      fault.NewDriver(kill.New()),
+		linkdown.Kind:  fault.NewDriver(linkdown.Plugin{}),
 		memory.Kind:    fault.NewDriver(memory.Plugin{}),
 		"partition":    fault.NewDriver(partition.New()),
 		powerloss.Kind: fault.NewDriver(&powerloss.Plugin{}),
