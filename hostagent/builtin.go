@@ -2,6 +2,7 @@ package main
 
 import (
 	"github.com/firedrill-io/firedrill/hostagent/internal/guardian"
+	"github.com/firedrill-io/firedrill/plugins/clock"
 	"github.com/firedrill-io/firedrill/plugins/cpu"
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/kill"
@@ -15,6 +16,7 @@ import (
 // builtin lists the plugins that are part of this binary.
 func builtin() guardian.Drivers {
 	drivers := guardian.Drivers{
+		clock.Kind:     fault.NewDriver(clock.Plugin{}),
 		cpu.Kind:       fault.NewDriver(cpu.Plugin{}),
 		kill.Kind:      fault.NewDriver(kill.New()),
 		linkdown.Kind:  fault.NewDriver(linkdown.Plugin{}),

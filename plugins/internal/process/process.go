@@ -95,6 +95,23 @@ func (p ID) Signal(sig unix.Signal) error {
 	return nil
 }
 
+// All lists the processes of the host, those that wait for their parent to take
+// notice of their end left out.
+func All() (out []ID, err error) {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil, fmt.Errorf("list processes: %w", err)
+	}
+	for _, e := range entries {
+		if pid, err := strconv.Atoi(e.Name()); err == nil {
+			if p, err := Read(pid); err == nil {
+				out = append(out, p)
+			}
+		}
+	}
+	return out, nil
+}
+
 func (p ID) String() string { return fmt.Sprintf("%s (pid %d)", p.Name, p.PID) }
 
 // ticks per second of the times in /proc, USER_HZ.

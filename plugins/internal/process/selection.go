@@ -109,6 +109,35 @@ func (s Selection) List() ([]ID, error) {
 	return found, nil
 }
 
+// WithDescendants adds to a list of the selection all that descend from it. It
+// refuses what must be spared, like Find.
+func (s Selection) WithDescendants(list []ID) ([]ID, error) {
+	all, err := All()
+	if err != nil {
+		return nil, err
+	}
+	children := map[int][]ID{}
+	for _, p := range all {
+		if st, err := readStat(p.PID); err == nil {
+			children[st.parent] = append(children[st.parent], p)
+		}
+	}
+	spared := Sparer()
+	out := slices.Clone(list)
+	for i := 0; i < len(out); i++ {
+		for _, child := range children[out[i].PID] {
+			if slices.Contains(out, child) {
+				continue
+			}
+			if why := spared(child); why != "" {
+				return nil, fault.Refuse(s.Field(), "selects %s, from which %s descends, %s; select services alone", out[i], child, why)
+			}
+			out = append(out, child)
+		}
+	}
+	return out, nil
+}
+
 func (s Selection) pids() ([]int, error) {
 	if s.Executable != "" {
 		return running(s.Executable)

@@ -30,7 +30,8 @@ const (
 	Stubborn Role = "processtest-stubborn" // ignores SIGTERM
 	Keep     Role = "processtest-keep"     // argument: a path; keeps one idle program of it alive
 	Clock    Role = "processtest-clock"    // answers each line of its input by the time of day in ns
-	Parent   Role = "processtest-parent"   // like Clock, and has a child that answers lines that begin with "child"
+	Busy     Role = "processtest-busy"     // like Clock, and reads the clock in four threads all the time
+	Parent   Role = "processtest-parent"   // like Clock, and answers "child" through a program that it starts
 )
 
 // Main runs the program that the arguments name, and returns if they name none.
@@ -45,6 +46,16 @@ func Main() {
 	case Keep:
 		keep(os.Args[2])
 	case Clock:
+		answer(func(string) string { return strconv.FormatInt(time.Now().UnixNano(), 10) })
+		os.Exit(0)
+	case Busy:
+		for range 4 {
+			go func() {
+				for {
+					_ = time.Now()
+				}
+			}()
+		}
 		answer(func(string) string { return strconv.FormatInt(time.Now().UnixNano(), 10) })
 		os.Exit(0)
 	case Parent:
