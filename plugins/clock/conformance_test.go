@@ -32,7 +32,7 @@ func TestConformance(t *testing.T) {
 	faulttest.Run(t, driver, faulttest.Case{
 		Params: Params{Executable: program, Shift: "-1h"},
 		Setup:  setup,
-		Alone:  "TestAnothersCodeStays disturbs it: from outside the host no other owner reaches a vDSO",
+		Alone:  "TestAnothersCodeStays has another owner: here it would be a second plugin",
 	})
 }
 

@@ -46,15 +46,42 @@ func tryStill(p process.ID, low, high uint64, act func() error) (inside bool, er
 		return false, fmt.Errorf("%s: %w", p, process.ErrEnded)
 	}
 	for tid := range s {
-		pc, err := counter(tid)
-		if err != nil {
-			return false, fmt.Errorf("read registers of %s: %w", p, err)
-		}
-		if pc >= low && pc < high {
-			return true, nil
+		if out, err := s.stepOut(tid, low, high); err != nil || !out {
+			return !out, err
 		}
 	}
 	return false, act()
+}
+
+// mostSteps is more than any function of the vDSO takes.
+const mostSteps = 2000
+
+// stepOut lets one thread go on, instruction by instruction, until it is outside
+// of the code from low to high. It gives up before a signal: that is delivered
+// when all threads go on.
+func (s stopped) stepOut(tid int, low, high uint64) (out bool, err error) {
+	for range mostSteps {
+		pc, err := counter(tid)
+		if err != nil {
+			return false, fmt.Errorf("read registers of thread %d: %w", tid, err)
+		}
+		if pc < low || pc >= high {
+			return true, nil
+		}
+		if s[tid] != 0 {
+			return false, nil
+		}
+		if err := unix.PtraceSingleStep(tid); err != nil {
+			return false, fmt.Errorf("step thread %d: %w", tid, err)
+		}
+		if err := s.await(tid); err != nil {
+			return false, fmt.Errorf("step thread %d: %w", tid, err)
+		}
+		if _, there := s[tid]; !there {
+			return true, nil // it ended
+		}
+	}
+	return false, nil
 }
 
 // stopped are traced threads that stand still, each with the signal that it was
@@ -98,7 +125,15 @@ func (s stopped) stop(tid int) error {
 	if err := unix.PtraceInterrupt(tid); err != nil && !errors.Is(err, unix.ESRCH) {
 		return err
 	}
-	for end := time.Now().Add(stopTime); time.Now().Before(end); time.Sleep(20 * time.Microsecond) {
+	return s.await(tid)
+}
+
+// await waits until a thread stands still, and forgets one that ends.
+func (s stopped) await(tid int) error {
+	for began := time.Now(); time.Since(began) < stopTime; {
+		if time.Since(began) > time.Millisecond { // as a rule it takes less than a sleep
+			time.Sleep(100 * time.Microsecond)
+		}
 		var ws unix.WaitStatus
 		got, err := unix.Wait4(tid, &ws, unix.WALL|unix.WNOHANG, nil)
 		switch {
@@ -108,7 +143,8 @@ func (s stopped) stop(tid int) error {
 		case err != nil && !errors.Is(err, unix.EINTR):
 			return err
 		case got == tid && ws.Stopped():
-			if ws>>16 != unix.PTRACE_EVENT_STOP { // it stands before a signal, which must not be lost
+			// What is no stop of ours stands before a signal, which must not be lost.
+			if ws>>16 != unix.PTRACE_EVENT_STOP && ws.StopSignal() != unix.SIGTRAP {
 				s[tid] = ws.StopSignal()
 			}
 			return nil
