@@ -75,14 +75,16 @@ var Rules = []Rule{
 	{"plugins/internal/traffictest", []string{"internal/need", "internal/netns", "plugins/fault", "plugins/faulttest"}, "a cable with two hosts, for the tests of network faults"},
 	{"plugins/internal/filesystem", []string{"plugins/fault"}, "names and spares file systems, for the faults that act on one"},
 	{"plugins/internal/filesystemtest", []string{"internal/need", "internal/proc"}, "file systems for the tests of such faults"},
+	{"plugins/internal/process", []string{"internal/cgroup", "plugins/fault"}, "names, lists and spares processes, for the faults that act on some"},
+	{"plugins/internal/processtest", []string{"internal/cgroup", "internal/need", "internal/proc"}, "programs for the tests of such faults"},
+	{"plugins/internal/rounds", []string{"plugins/fault", "plugins/internal/process"}, "what faults do that destroy at an instant, once or again and again"},
 	{"plugins/internal/*", nil, "shared by plugins"},
 	{"plugins/*", []string{"plugins/fault", "plugins/internal/*", "internal/netns", "internal/cgroup", "internal/power"}, "one folder, one fault"},
 }
 
 // TestMay is what any test file may import besides: the lab is the test bench
 // of everything that touches a kernel.
-var TestMay = []string{"internal/lab", "internal/need", "internal/digest", "internal/digest/digesttest", "internal/netns", "internal/inventory", "internal/power", "internal/proc", "plugins/fault", "plugins/faulttest", "injector/internal/broker", "experiments", "experiments/condition", "internal/control", "plugins", "plugins/internal/grouptest", "plugins/internal/traffictest"}
-var TestMay = []string{"internal/lab", "internal/need", "internal/digest", "internal/digest/digesttest", "internal/netns", "internal/inventory", "internal/power", "internal/proc", "plugins/fault", "plugins/faulttest", "injector/internal/broker", "experiments", "experiments/condition", "internal/control", "plugins", "plugins/internal/grouptest", "plugins/internal/filesystemtest"}
+var TestMay = []string{"internal/lab", "internal/need", "internal/digest", "internal/digest/digesttest", "internal/netns", "internal/inventory", "internal/power", "internal/proc", "plugins/fault", "plugins/faulttest", "injector/internal/broker", "experiments", "experiments/condition", "internal/control", "plugins", "plugins/internal/grouptest", "plugins/internal/traffictest", "plugins/internal/filesystemtest", "plugins/internal/processtest"}
 
 // Forbidden are imports from outside that only the named packages may have.
 var Forbidden = []Rule{
@@ -94,17 +96,17 @@ var Forbidden = []Rule{
 
 // Starters are the packages that may import internal/proc to start a process.
 var Starters = map[string]string{
-	"internal/lab":                "hosts, agents and services of a lab",
-	"internal/pluginhost":         "plugins",
-	"hostagent":                   "the guardian",
-	"hostagent/internal/agent":    "the guardian",
-	"hostagent/internal/guardian": "none: it kills by pidfd",
-	"injector":                    "mkfs probe of preflight, the terminal's keeper",
-	"injector/internal/runner":    "the path of its own executable",
-	"internal/digest/digesttest":  "none: it reads start times",
-	"internal/conformance":        "plugins under test",
-	"plugins/faulttest":           "the path of its own executable",
-	"plugins/internal/grouptest":  "programs that tests limit",
-
+	"internal/lab":                    "hosts, agents and services of a lab",
+	"internal/pluginhost":             "plugins",
+	"hostagent":                       "the guardian",
+	"hostagent/internal/agent":        "the guardian",
+	"hostagent/internal/guardian":     "none: it kills by pidfd",
+	"injector":                        "mkfs probe of preflight, the terminal's keeper",
+	"injector/internal/runner":        "the path of its own executable",
+	"internal/digest/digesttest":      "none: it reads start times",
+	"internal/conformance":            "plugins under test",
+	"plugins/faulttest":               "the path of its own executable",
+	"plugins/internal/grouptest":      "programs that tests limit",
 	"plugins/internal/filesystemtest": "mkfs.ext4, for a file system to fill or stall",
+	"plugins/internal/processtest":    "programs that tests kill and lie to",
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,6 +34,10 @@ type Destroyed struct {
 	Target fault.Target
 }
 
+// marksFolder is where faults that hold nothing in the kernel mark what they did
+// until they are reverted, plugins/internal/rounds.
+const marksFolder = "/run/firedrill/marks"
+
 // Host lists the host from inside: the caller's namespaces, the cgroup mounts
 // it sees, its network settings, its clock, our files.
 func Host(o HostOptions) (Digest, error) {
@@ -58,10 +63,11 @@ func Host(o HostOptions) (Digest, error) {
 		l.loops(roots.Sys, visibleLoops(roots.Proc, mounts)),
 		l.stopped(roots.Proc),
 		l.clock(roots.Proc),
+		l.vdsos(roots.Proc),
 	)
 	l.mounts(roots.Sys, mounts)
 	l.sysctls(roots.Proc)
-	l.files(o.Folders, 1)
+	l.files(append(slices.Clone(o.Folders), marksFolder), 1)
 	return l.digest(func(line string) bool { return !destroyed(line, o.Destroyed) }), err
 }
 

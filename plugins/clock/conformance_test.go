@@ -1,0 +1,49 @@
+package clock
+
+import (
+	"os"
+	"testing"
+
+	"github.com/firedrill-io/firedrill/internal/lab"
+	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
+	"github.com/firedrill-io/firedrill/plugins/internal/processtest"
+)
+
+var driver = fault.NewDriver(Plugin{})
+
+func TestMain(m *testing.M) {
+	processtest.Main()
+	faulttest.Main(m, driver)
+}
+
+const program = "/data/notes"
+
+// setup starts a program in the host.
+func setup(h *faulttest.Host) error {
+	if err := processtest.Copy(h.Path(program)); err != nil {
+		return err
+	}
+	_, err := h.Lab.Start(h.Name, lab.HostCommand{Path: program, Args: []string{string(processtest.Idle)}, Stdio: lab.Stdio{Err: os.Stderr}})
+	return err
+}
+
+func TestConformance(t *testing.T) {
+	faulttest.Run(t, driver, faulttest.Case{
+		Params: Params{Executable: program, Shift: "-1h"},
+		Setup:  setup,
+		Alone:  "TestAnothersCodeStays has another owner: here it would be a second plugin",
+	})
+}
+
+func TestConformanceOfRefusals(t *testing.T) {
+	for field, p := range map[string]Params{
+		"shift":      {Executable: program, Shift: "yesterday"},
+		"executable": {Executable: "nobody", Shift: "1h"},
+		"group":      {Group: "/", Shift: "1h"},
+	} {
+		t.Run(field, func(t *testing.T) {
+			faulttest.Run(t, driver, faulttest.Case{Params: p, Refused: field, Setup: setup})
+		})
+	}
+}

@@ -1,0 +1,284 @@
+package clock
+
+import (
+	"encoding/json"
+	"errors"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/firedrill-io/firedrill/internal/proc"
+	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/internal/process"
+	"github.com/firedrill-io/firedrill/plugins/internal/processtest"
+)
+
+// within is how far a program's answer may be off: it takes a while on a busy machine.
+const within = 500 * time.Millisecond
+
+// off is how far the clock that a program sees is from this process's. The meter
+// is the program itself.
+func off(t *testing.T, p *processtest.Program, ask string) time.Duration {
+	t.Helper()
+	ns, err := strconv.ParseInt(p.Ask(t, ask), 10, 64)
+	must(t, err)
+	return time.Until(time.Unix(0, ns)).Round(time.Millisecond)
+}
+
+func near(got, want time.Duration) bool { return (got - want).Abs() <= within }
+
+func TestShiftsAndPutsBack(t *testing.T) {
+	for _, shift := range []string{"-1h", "90s", "1500ms", "-2500ms", "8000h"} {
+		t.Run(shift, func(t *testing.T) {
+			p := processtest.Start(t, "notes", processtest.Clock)
+			other := processtest.Start(t, "other", processtest.Clock)
+			want, _ := time.ParseDuration(shift)
+			before := code(t, p)
+			c := inject(t, Plugin{}, Params{Executable: p.Path, Shift: shift})
+			got := off(t, p, "now")
+			t.Logf("asked %v, got %v", want, got)
+			if !near(got, want) {
+				t.Errorf("the program's clock is off by %v, want %v", got, want)
+			}
+			if got := off(t, other, "now"); !near(got, 0) {
+				t.Errorf("another program's clock is off by %v", got)
+			}
+			if o := observe(t, c); o.State != fault.Present || o.Dose != fault.InForce || o.Achieved[0].Value != want.Seconds() || o.Achieved[1].Value != 1 {
+				t.Errorf("observed %+v", o)
+			}
+			must(t, Plugin{}.Apply(t.Context(), fault.Target{}, c, 0, 0)) // a renewal
+			must(t, Plugin{}.Revert(t.Context(), fault.Target{}, throughJSON(t, c)))
+			if got := off(t, p, "now"); !near(got, 0) {
+				t.Errorf("after revert the clock is off by %v", got)
+			}
+			if string(code(t, p)) != string(before) {
+				t.Error("the vDSO is not as it was, byte by byte")
+			}
+			must(t, Plugin{}.Revert(t.Context(), fault.Target{}, c))
+			if o := observe(t, c); o.State != fault.Absent {
+				t.Errorf("observed %+v", o)
+			}
+		})
+	}
+}
+
+// The twin: with everything in place but the effect, the clock is right and
+// Observe does not claim otherwise.
+func TestWithoutEffectTheClockIsRight(t *testing.T) {
+	p := processtest.Start(t, "notes", processtest.Clock)
+	c := inject(t, Plugin{noEffect: true}, Params{Executable: p.Path, Shift: "-1h"})
+	if got := off(t, p, "now"); near(got, -time.Hour) {
+		t.Error("shifted without effect")
+	}
+	if o := observe(t, c); o.Dose != fault.NotInForce || o.Achieved[0].Value != 0 {
+		t.Errorf("observed %+v", o)
+	}
+	must(t, Plugin{}.Revert(t.Context(), fault.Target{}, c))
+}
+
+// All functions of the C library's programs are shifted: date(1) asks by
+// clock_gettime, others by gettimeofday or time. The code is run in this process.
+func TestAllFunctionsAndAllOffsets(t *testing.T) {
+	a, err := thisArchitecture()
+	must(t, err)
+	for _, shift := range []time.Duration{-time.Hour, 1, -1, 999_999_999, -farthest, farthest} {
+		for function, code := range a.functions {
+			seconds, rest := floor(shift)
+			now := call(t, function, code(seconds, rest))
+			got, off := time.Unix(now[0], now[1]), within
+			switch {
+			case strings.HasSuffix(function, "gettimeofday"):
+				got = time.Unix(now[0], now[1]*1000)
+			case strings.HasSuffix(function, "time") && !strings.HasSuffix(function, "gettime"):
+				off += 2 * time.Second // it tells whole seconds
+			}
+			if now[1] < 0 || now[1] >= 1e9 || (time.Until(got)-shift).Abs() > off {
+				t.Errorf("%v: %s says %v, %d", shift, function, got, now)
+			}
+		}
+		if got := a.decode(a.functions[a.clock](floor(shift))); got != shift {
+			t.Errorf("decoded %v of %v", got, shift)
+		}
+	}
+}
+
+// A child that is forked and executed anew has the host's clock until the next
+// renewal, and Observe says so; one that runs already is shifted with its parent.
+func TestChildren(t *testing.T) {
+	dir, path := processtest.Group(t)
+	p := processtest.Start(t, "notes", processtest.Parent, dir)
+	c := inject(t, Plugin{}, Params{Group: path, Shift: "-1h"})
+	if got := off(t, p, "now"); !near(got, -time.Hour) {
+		t.Errorf("the parent's clock is off by %v", got)
+	}
+	if got := off(t, p, "child"); !near(got, 0) {
+		t.Errorf("the clock of a program executed anew is off by %v: say so in the package comment", got)
+	}
+	late := processtest.Start(t, "late", processtest.Clock, dir)
+	if o := observe(t, c); o.State != fault.Partial || o.Dose != fault.NotInForce {
+		t.Errorf("with a program that is not shifted: observed %+v", o)
+	}
+	must(t, Plugin{}.Apply(t.Context(), fault.Target{}, c, 0, 0))
+	if got := off(t, late, "now"); !near(got, -time.Hour) {
+		t.Errorf("after a renewal the new program's clock is off by %v", got)
+	}
+	if o := observe(t, c); o.State != fault.Present || o.Achieved[1].Value != 2 {
+		t.Errorf("observed %+v", o)
+	}
+	must(t, Plugin{}.Revert(t.Context(), fault.Target{}, c))
+	for _, p := range []*processtest.Program{p, late} {
+		if got := off(t, p, "now"); !near(got, 0) {
+			t.Errorf("after revert a clock is off by %v", got)
+		}
+	}
+}
+
+// A forked child has its parent's code, is not in the record, and is put back.
+func TestForkedChildIsPutBack(t *testing.T) {
+	p := processtest.Start(t, "notes", processtest.Clock)
+	child := processtest.Start(t, "child", processtest.Clock)
+	c := inject(t, Plugin{}, Params{Executable: p.Path, Shift: "1h"})
+	id, err := process.Read(child.PID)
+	must(t, err)
+	must(t, Plugin{}.replace(id, c.Image, true)) // what fork(2) does
+	if got := off(t, child, "now"); !near(got, time.Hour) {
+		t.Errorf("the child's clock is off by %v", got)
+	}
+	must(t, Plugin{}.Revert(t.Context(), fault.Target{}, c))
+	for _, p := range []*processtest.Program{p, child} {
+		if got := off(t, p, "now"); !near(got, 0) {
+			t.Errorf("after revert a clock is off by %v", got)
+		}
+	}
+}
+
+// A process that ended is no reason to fail: what is left is put back, and if
+// nothing is, the target is gone.
+func TestEndedProcess(t *testing.T) {
+	dir, path := processtest.Group(t)
+	first, second := processtest.Start(t, "notes", processtest.Clock, dir), processtest.Start(t, "notes", processtest.Clock, dir)
+	c := inject(t, Plugin{}, Params{Group: path, Shift: "1h"})
+	must(t, first.Kill())
+	_, _ = first.Wait()
+	must(t, Plugin{}.Revert(t.Context(), fault.Target{}, c))
+	if got := off(t, second, "now"); !near(got, 0) {
+		t.Errorf("after revert the clock is off by %v", got)
+	}
+	must(t, second.Kill())
+	_, _ = second.Wait()
+	if err := (Plugin{}).Revert(t.Context(), fault.Target{}, c); !errors.Is(err, fault.ErrGone) {
+		t.Errorf("error %v, want %v", err, fault.ErrGone)
+	}
+}
+
+// Code of somebody else in the place of ours stays.
+func TestAnothersCodeStays(t *testing.T) {
+	p := processtest.Start(t, "notes", processtest.Clock)
+	first := inject(t, Plugin{}, Params{Executable: p.Path, Shift: "1h"})
+	if _, err := (Plugin{}).Prepare(t.Context(), fault.Target{}, Params{Executable: p.Path, Shift: "2h"}); err == nil {
+		t.Error("a second shift was not refused")
+	}
+	other := first
+	other.Tag[0]++
+	must(t, other.build())
+	if err := (Plugin{}).Revert(t.Context(), fault.Target{}, other); !errors.Is(err, fault.ErrStuck) {
+		t.Errorf("error %v, want %v", err, fault.ErrStuck)
+	}
+	if err := (Plugin{}).Apply(t.Context(), fault.Target{}, other, 0, 0); !errors.Is(err, fault.ErrChanged) {
+		t.Errorf("error %v, want %v", err, fault.ErrChanged)
+	}
+	if got := off(t, p, "now"); !near(got, time.Hour) {
+		t.Errorf("the first shift is off by %v now", got)
+	}
+	must(t, Plugin{}.Revert(t.Context(), fault.Target{}, first))
+}
+
+// A program that reads the clock all the time, in several threads, goes on
+// through shift after shift.
+func TestBusyReader(t *testing.T) {
+	p := processtest.Start(t, "busy", processtest.Busy)
+	var longest time.Duration
+	for range 10 {
+		c, err := Plugin{}.Prepare(t.Context(), fault.Target{}, Params{Executable: p.Path, Shift: "1h"})
+		must(t, err)
+		began := time.Now()
+		must(t, Plugin{}.Apply(t.Context(), fault.Target{}, c, 0, 0))
+		longest = max(longest, time.Since(began))
+		must(t, Plugin{}.Revert(t.Context(), fault.Target{}, c))
+	}
+	t.Logf("longest apply %v", longest)
+	if !proc.Alive(p.PID, p.StartTime) {
+		t.Error("the program crashed")
+	}
+	if got := off(t, p, "now"); !near(got, 0) {
+		t.Errorf("the clock is off by %v", got)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	p := processtest.Start(t, "notes", processtest.Clock)
+	for field, params := range map[string]Params{
+		"shift":      {Executable: p.Path, Shift: "0s"},
+		"service":    {Service: "nobody", Shift: "1h"},
+		"group":      {Group: "/", Shift: "1h"},
+		"executable": {Executable: proc.Self, Shift: "1h"},
+	} {
+		mustRefuse(t, params, field)
+	}
+	for _, shift := range []string{"", "yesterday", "90000h"} {
+		mustRefuse(t, Params{Executable: p.Path, Shift: shift}, "shift")
+	}
+}
+
+func mustRefuse(t *testing.T, p Params, field string) {
+	t.Helper()
+	_, err := Plugin{}.Prepare(t.Context(), fault.Target{}, p)
+	var refused *fault.RefusedError
+	if !errors.As(err, &refused) || refused.Field != field {
+		t.Errorf("%+v: error %v, want a refusal of %s", p, err, field)
+	}
+}
+
+// code is the whole vDSO of a program.
+func code(t *testing.T, p *processtest.Program) []byte {
+	t.Helper()
+	id, err := process.Read(p.PID)
+	must(t, err)
+	m, err := openMemory(id)
+	must(t, err)
+	defer m.Close()
+	b, _ := m.read(0, imageSize)
+	return b
+}
+
+func inject(t *testing.T, k Plugin, p Params) Change {
+	t.Helper()
+	c, err := k.Prepare(t.Context(), fault.Target{}, p)
+	must(t, err)
+	must(t, k.Apply(t.Context(), fault.Target{}, c, 0, 0))
+	return c
+}
+
+func observe(t *testing.T, c Change) fault.Observation {
+	t.Helper()
+	o, err := Plugin{}.Observe(t.Context(), fault.Target{}, c)
+	must(t, err)
+	return o
+}
+
+// throughJSON is the record as the journal gives it back.
+func throughJSON(t *testing.T, c Change) (out Change) {
+	t.Helper()
+	text, err := json.Marshal(c)
+	must(t, err)
+	must(t, json.Unmarshal(text, &out))
+	return out
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

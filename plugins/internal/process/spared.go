@@ -1,0 +1,50 @@
+package process
+
+import (
+	"fmt"
+	"os"
+	"strings"
+)
+
+// Sparer returns a function that says why no fault may touch a process; "" for
+// one that may be touched. Spared are the first process of the host, whatever
+// the caller descends from, sshd, and what runs the file of the caller or of
+// its parent: agent, guardian and plugins.
+func Sparer() func(ID) string {
+	kin := map[int]bool{}
+	for pid := os.Getpid(); pid > 0 && !kin[pid]; {
+		kin[pid] = true
+		s, err := readStat(pid)
+		if err != nil {
+			break
+		}
+		pid = s.parent
+	}
+	var ours []os.FileInfo
+	for _, pid := range []int{os.Getpid(), os.Getppid()} {
+		if exe, err := executable(pid); err == nil {
+			ours = append(ours, exe)
+		}
+	}
+	return func(p ID) string {
+		switch {
+		case p.PID == 1:
+			return "the first process of the host"
+		case kin[p.PID]:
+			return "which carries this plugin"
+		case strings.HasPrefix(p.Name, "sshd"):
+			return "which is sshd"
+		}
+		if exe, err := executable(p.PID); err == nil {
+			for _, own := range ours {
+				if os.SameFile(exe, own) {
+					return "which is Firedrill itself"
+				}
+			}
+		}
+		return ""
+	}
+}
+
+// executable identifies the file that pid runs, a deleted one too.
+func executable(pid int) (os.FileInfo, error) { return os.Stat(fmt.Sprintf("/proc/%d/exe", pid)) }

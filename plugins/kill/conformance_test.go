@@ -1,0 +1,55 @@
+package kill
+
+import (
+	"os"
+	"testing"
+
+	"github.com/firedrill-io/firedrill/internal/lab"
+	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
+	"github.com/firedrill-io/firedrill/plugins/internal/processtest"
+)
+
+var driver = fault.NewDriver(New())
+
+func TestMain(m *testing.M) {
+	processtest.Main()
+	applyRole()
+	faulttest.Main(m, driver)
+}
+
+const program = "/data/notes"
+
+// keeper starts a program in the host, and another one that starts it again
+// whenever it ends, as an init system would.
+func keeper(h *faulttest.Host) error {
+	if err := processtest.Copy(h.Path(program)); err != nil {
+		return err
+	}
+	if err := processtest.Copy(h.Path("/data/keeper")); err != nil {
+		return err
+	}
+	_, err := h.Lab.Start(h.Name, lab.HostCommand{Path: "/data/keeper", Args: []string{string(processtest.Keep), program}, Stdio: lab.Stdio{Err: os.Stderr}})
+	return err
+}
+
+func TestConformance(t *testing.T) {
+	faulttest.Run(t, driver, faulttest.Case{
+		Params: Params{Executable: program},
+		Setup:  keeper,
+		Alone:  "a process that has ended belongs to nobody",
+	})
+}
+
+func TestConformanceOfRefusals(t *testing.T) {
+	for field, p := range map[string]Params{
+		"executable": {Executable: "nobody"},
+		"group":      {Group: "/"},
+		"signal":     {Executable: program, Signal: "HUP"},
+		"every":      {Executable: program, Every: "1us"},
+	} {
+		t.Run(field, func(t *testing.T) {
+			faulttest.Run(t, driver, faulttest.Case{Params: p, Refused: field, Setup: keeper})
+		})
+	}
+}

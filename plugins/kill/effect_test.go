@@ -1,0 +1,242 @@
+package kill
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/firedrill-io/firedrill/internal/cgroup"
+	"github.com/firedrill-io/firedrill/internal/proc"
+	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/internal/process"
+	"github.com/firedrill-io/firedrill/plugins/internal/processtest"
+)
+
+// killsAll injects p into a group of two programs and a third in a group below
+// it, and says how each ended: the independent meter is the parent's wait(2).
+func killsAll(t *testing.T, k *Plugin, signal string) (codes []int, o fault.Observation) {
+	t.Helper()
+	dir, path := processtest.Group(t)
+	must(t, cgroup.Create(dir+"/below"))
+	programs := []*processtest.Program{
+		processtest.Start(t, "notes", processtest.Idle, dir),
+		processtest.Start(t, "notes", processtest.Idle, dir),
+		processtest.Start(t, "worker", processtest.Idle, dir+"/below"),
+	}
+	other := processtest.Start(t, "notes", processtest.Idle)
+	c := inject(t, k, Params{Group: path, Signal: signal})
+	o = settled(t, k, c)
+	if !proc.Alive(other.PID, other.StartTime) {
+		t.Error("a process outside the group was killed")
+	}
+	for _, p := range programs {
+		_ = p.Kill() // a straggler of the twin: the code tells it from one that was hit by TERM
+		code, err := p.Wait()
+		must(t, err)
+		codes = append(codes, code)
+	}
+	must(t, New().Revert(t.Context(), fault.Target{}, c)) // in a process that knows nothing
+	if o, err := k.Observe(t.Context(), fault.Target{}, c); err != nil || o.State != fault.Absent {
+		t.Errorf("after revert: %s, %v", o.State, err)
+	}
+	return codes, o
+}
+
+func TestKillsAllOfAGroup(t *testing.T) {
+	codes, o := killsAll(t, New(), "TERM")
+	for _, code := range codes {
+		if code != 128+int(unix.SIGTERM) {
+			t.Errorf("a program ended by code %d", code)
+		}
+	}
+	if o.State != fault.Present || o.Dose != fault.Exercised || o.Asked[0].Value != 3 || o.Achieved[0].Value != 3 {
+		t.Errorf("observed %+v", o)
+	}
+}
+
+// The twin: without the signal the same check fails and Observe does not claim
+// otherwise.
+func TestWithoutSignalNothingEnds(t *testing.T) {
+	k := New()
+	k.noEffect = true
+	codes, o := killsAll(t, k, "TERM")
+	for _, code := range codes {
+		if code == 128+int(unix.SIGTERM) {
+			t.Error("a program ended by a signal that nobody sent")
+		}
+	}
+	if o.Dose != fault.NotInForce || o.Achieved[0].Value != 0 {
+		t.Errorf("observed %+v", o)
+	}
+}
+
+// A program that ignores TERM is no success.
+func TestStubbornIsNotAchieved(t *testing.T) {
+	p := processtest.Start(t, "stubborn", processtest.Stubborn)
+	k := New()
+	c := inject(t, k, Params{Executable: p.Path, Signal: "TERM"})
+	defer func() { must(t, k.Revert(t.Context(), fault.Target{}, c)) }()
+	time.Sleep(200 * time.Millisecond)
+	o, err := k.Observe(t.Context(), fault.Target{}, c)
+	must(t, err)
+	if o.State != fault.Partial || o.Dose != fault.NotInForce || !strings.Contains(o.Detail, "KILL") {
+		t.Errorf("observed %+v", o)
+	}
+}
+
+// What matched and ended before its signal is no error: nobody is signalled in
+// its place, and what is left is killed.
+func TestEndedBeforeItsSignal(t *testing.T) {
+	dir, path := processtest.Group(t)
+	first, second := processtest.Start(t, "notes", processtest.Idle, dir), processtest.Start(t, "notes", processtest.Idle, dir)
+	k := New()
+	c, err := k.Prepare(t.Context(), fault.Target{}, Params{Group: path})
+	must(t, err)
+	must(t, first.Kill())
+	_, _ = first.Wait()
+	for _, id := range c.Found {
+		if err := id.Signal(0); id.PID == first.PID && !errors.Is(err, process.ErrEnded) {
+			t.Errorf("a signal to a process that is gone: %v", err)
+		}
+	}
+	must(t, k.Apply(t.Context(), fault.Target{}, c, 0, 0))
+	o := settled(t, k, c)
+	if o.Achieved[0].Value != 1 || o.Dose != fault.Exercised {
+		t.Errorf("observed %+v", o)
+	}
+	if code, _ := second.Wait(); code != 128+int(unix.SIGKILL) {
+		t.Errorf("the second program ended by code %d", code)
+	}
+	must(t, k.Revert(t.Context(), fault.Target{}, c))
+	// All ended: nothing to do is no error, and no success either.
+	third := processtest.Start(t, "notes", processtest.Idle, dir)
+	c, err = k.Prepare(t.Context(), fault.Target{}, Params{Group: path})
+	must(t, err)
+	must(t, third.Kill())
+	_, _ = third.Wait()
+	must(t, k.Apply(t.Context(), fault.Target{}, c, 0, 0))
+	if o, err = k.Observe(t.Context(), fault.Target{}, c); err != nil || o.Dose != fault.NotInForce {
+		t.Errorf("observed %+v, %v", o, err)
+	}
+	must(t, k.Revert(t.Context(), fault.Target{}, c))
+}
+
+// A pid that was given again is another process: the start time says so.
+func TestAnotherProcessOfTheSamePidIsLeft(t *testing.T) {
+	p := processtest.Start(t, "notes", processtest.Idle)
+	c, err := New().Prepare(t.Context(), fault.Target{}, Params{Executable: p.Path})
+	must(t, err)
+	id := c.Found[0]
+	id.Start--
+	if err := id.Signal(unix.SIGKILL); err == nil {
+		t.Error("signalled another process")
+	}
+	if !proc.Alive(p.PID, p.StartTime) {
+		t.Error("killed another process")
+	}
+}
+
+// Once means once: a renewal and a second Apply, also in another process, kill
+// nothing that was started since.
+func TestOnceIsOnce(t *testing.T) {
+	dir, path := processtest.Group(t)
+	processtest.Start(t, "notes", processtest.Idle, dir)
+	k := New()
+	c := inject(t, k, Params{Group: path})
+	settled(t, k, c)
+	anew := processtest.Start(t, "notes", processtest.Idle, dir)
+	must(t, k.Apply(t.Context(), fault.Target{}, c, fault.Now(), in(time.Minute)))
+	must(t, New().Apply(t.Context(), fault.Target{}, c, fault.Now(), in(time.Minute)))
+	time.Sleep(50 * time.Millisecond)
+	if !proc.Alive(anew.PID, anew.StartTime) {
+		t.Error("what was started since was killed")
+	}
+	must(t, k.Revert(t.Context(), fault.Target{}, c))
+}
+
+func TestNothingMatchedIsRefused(t *testing.T) {
+	_, path := processtest.Group(t)
+	for field, p := range map[string]Params{
+		"group":      {Group: path},
+		"executable": {Executable: "no-such-program"},
+		"service":    {Service: "nobody"},
+		"signal":     {Service: "nobody", Signal: "HUP"},
+		"every":      {Service: "nobody", Every: "1ms"},
+	} {
+		mustRefuse(t, p, field)
+	}
+	mustRefuse(t, Params{}, "service")
+	mustRefuse(t, Params{Service: "notes", Group: "/svc"}, "group")
+	mustRefuse(t, Params{Group: "/svc/../.."}, "group")
+}
+
+// Agent, guardian and plugins run the file of the test; sshd and pid 1 are found
+// by what they are.
+func TestSparesTheOperator(t *testing.T) {
+	mustRefuse(t, Params{Group: "/"}, "group")
+	own, err := os.Executable()
+	must(t, err)
+	mustRefuse(t, Params{Executable: own}, "executable")
+	first, err := process.Read(1)
+	must(t, err)
+	mustRefuse(t, Params{Executable: first.Name}, "executable")
+	dir, path := processtest.Group(t)
+	must(t, cgroup.Create(dir+"/below"))
+	processtest.Start(t, "notes", processtest.Idle, dir)
+	sshd := processtest.Start(t, "sshd", processtest.Idle, dir+"/below")
+	mustRefuse(t, Params{Group: path}, "group")
+	mustRefuse(t, Params{Executable: sshd.Path}, "executable")
+}
+
+// A name is data: one with quotes and blanks in it selects what is called so.
+func TestNameWithQuotes(t *testing.T) {
+	p := processtest.Start(t, `it's "quoted" $(x)`, processtest.Idle)
+	k := New()
+	c := inject(t, k, Params{Executable: filepath.Base(p.Path)})
+	if o := settled(t, k, c); o.Dose != fault.Exercised {
+		t.Errorf("observed %+v", o)
+	}
+	must(t, New().Revert(t.Context(), fault.Target{}, c))
+}
+
+func inject(t *testing.T, k *Plugin, p Params) Change {
+	t.Helper()
+	c, err := k.Prepare(t.Context(), fault.Target{}, p)
+	must(t, err)
+	must(t, k.Apply(t.Context(), fault.Target{}, c, 0, in(time.Minute)))
+	return c
+}
+
+// settled observes until all that were signalled have ended, for half a second.
+func settled(t *testing.T, k *Plugin, c Change) (o fault.Observation) {
+	t.Helper()
+	for end := time.Now().Add(500 * time.Millisecond); o.State != fault.Present && time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		var err error
+		o, err = k.Observe(t.Context(), fault.Target{}, c)
+		must(t, err)
+	}
+	return o
+}
+
+func mustRefuse(t *testing.T, p Params, field string) {
+	t.Helper()
+	_, err := New().Prepare(t.Context(), fault.Target{}, p)
+	var refused *fault.RefusedError
+	if !errors.As(err, &refused) || refused.Field != field {
+		t.Errorf("%+v: error %v, want a refusal of %s", p, err, field)
+	}
+}
+
+func in(d time.Duration) fault.BootTime { return fault.Now().Add(d) }
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

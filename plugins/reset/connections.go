@@ -1,0 +1,125 @@
+package reset
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"github.com/firedrill-io/firedrill/plugins/fault"
+)
+
+// Connection names one TCP socket. The cookie is the kernel's own name of it and
+// never given again (sock_diag(7)).
+type Connection struct {
+	Family uint8          `json:"family"`
+	Local  netip.AddrPort `json:"local"`
+	Remote netip.AddrPort `json:"remote"`
+	Device uint32         `json:"device,omitempty"` // it is bound to
+	Cookie [2]uint32      `json:"cookie"`
+}
+
+// States of sockets that hold a connection, include/net/tcp_states.h in the
+// kernel: established, and closed by the peer alone.
+const (
+	established = 1
+	closeWait   = 8
+)
+
+// list lists the connections of the calling thread's network namespace.
+func list() (out []Connection, err error) {
+	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
+		sockets, err := dump(family)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range sockets {
+			if s.State != established && s.State != closeWait {
+				continue
+			}
+			local, ok1 := netip.AddrFromSlice(s.ID.Source)
+			remote, ok2 := netip.AddrFromSlice(s.ID.Destination)
+			if !ok1 || !ok2 {
+				continue // neither IPv4 nor IPv6
+			}
+			if family == unix.AF_INET { // the library makes 16 bytes of 4
+				local, remote = local.Unmap(), remote.Unmap()
+			}
+			out = append(out, Connection{
+				Family: family, Device: s.ID.Interface, Cookie: s.ID.Cookie,
+				Local: netip.AddrPortFrom(local, s.ID.SourcePort), Remote: netip.AddrPortFrom(remote, s.ID.DestinationPort),
+			})
+		}
+	}
+	return out, nil
+}
+
+// dump asks again when sockets came and went while the kernel listed them.
+func dump(family uint8) (sockets []*netlink.Socket, err error) {
+	for range 5 {
+		sockets, err = netlink.SocketDiagTCP(family)
+		if !errors.Is(err, netlink.ErrDumpInterrupted) {
+			break
+		}
+	}
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EPROTONOSUPPORT) {
+		return nil, fmt.Errorf("%w: the kernel does not list sockets (CONFIG_INET_DIAG, module tcp_diag)", fault.ErrUnsupported)
+	}
+	if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) { // what is missing now is seen next time
+		return nil, fmt.Errorf("list TCP connections: %w", err)
+	}
+	return sockets, nil
+}
+
+// destroy ends a connection as its peer's reset would: both ends get an error.
+// gone is true if there is no such socket any more.
+func (c Connection) destroy() (gone bool, err error) {
+	req := nl.NewNetlinkRequest(nl.SOCK_DESTROY, unix.NLM_F_ACK)
+	req.AddData(request(c))
+	_, err = req.Execute(unix.NETLINK_INET_DIAG, 0)
+	switch {
+	case errors.Is(err, unix.ENOENT):
+		return true, nil
+	case errors.Is(err, unix.EOPNOTSUPP):
+		return false, fmt.Errorf("%w: the kernel can't destroy sockets (CONFIG_INET_DIAG_DESTROY)", fault.ErrUnsupported)
+	case err != nil:
+		return false, fmt.Errorf("reset %s: %w", c, err)
+	}
+	return false, nil
+}
+
+// probe asks the kernel for what destroy needs, through a socket that can't be.
+func probe() error {
+	nowhere := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 255, 255, 254}), 1)
+	_, err := Connection{Family: unix.AF_INET, Local: nowhere, Remote: nowhere, Cookie: [2]uint32{1, 1 << 31}}.destroy()
+	return err
+}
+
+func (c Connection) String() string { return c.Local.String() + " to " + c.Remote.String() }
+
+// request is struct inet_diag_req_v2 of include/uapi/linux/inet_diag.h. The
+// library's own destroys IPv4 sockets only and goes by addresses alone.
+type request Connection
+
+func (request) Len() int { return 56 }
+
+func (r request) Serialize() []byte {
+	b := make([]byte, 8, r.Len())
+	b[0], b[1] = r.Family, unix.IPPROTO_TCP
+	binary.NativeEndian.PutUint32(b[4:], 1<<established|1<<closeWait)
+	b = binary.BigEndian.AppendUint16(b, r.Local.Port())
+	b = binary.BigEndian.AppendUint16(b, r.Remote.Port())
+	for _, a := range []netip.Addr{r.Local.Addr(), r.Remote.Addr()} {
+		var field [16]byte
+		copy(field[:], a.AsSlice())
+		b = append(b, field[:]...)
+	}
+	for _, n := range []uint32{r.Device, r.Cookie[0], r.Cookie[1]} {
+		b = binary.NativeEndian.AppendUint32(b, n)
+	}
+	return b
+}
