@@ -9,7 +9,7 @@ SUPERAPP   := experiments/datacenter-fire/superapp
 FIRE       := experiments/datacenter-fire
 export CGO_ENABLED ?= 0
 
-.PHONY: help setup build demo test race lint bench crash-matrix soak repeat busy-host generate clean
+.PHONY: help setup build demo test test-vm race lint bench crash-matrix soak repeat busy-host generate clean
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -32,6 +32,14 @@ test: setup build ## every test this machine can run
 	@.ci/setup --test
 	@set -o pipefail; go test -json -timeout 11m -p 1 ./... | go run ./internal/need/notrun
 	@go -C $(SUPERAPP) test -timeout 5m ./...
+
+# What is tried on a typical host, booted for each package: cgroup v2 alone, a
+# stock kernel, no KVM. See docs/vm-tests.md.
+VM_PACKAGES := ./internal/cgroup ./plugins/internal/group ./plugins/cpu ./plugins/memory ./plugins/partition
+test-vm: ## the tests that need a typical host, in a virtual machine (first time: a minute more)
+	@.ci/setup --vm && .ci/vm-image
+	@go build -o bin/ ./internal/vmtest/vmrun
+	@set -o pipefail; go test -json -timeout 9m -p 1 -exec $(CURDIR)/bin/vmrun $(VM_PACKAGES) | go run ./internal/need/notrun
 
 race: setup ## the pure packages under the race detector (needs gcc)
 	CGO_ENABLED=1 go test -race ./experiments/... ./internal/inventory/... ./internal/journal/... ./internal/control/... ./injector/internal/... ./plugins/fault/...

@@ -58,6 +58,8 @@ var Rules = []Rule{
 	{"internal/pluginhost", []string{"internal/cgroup", "internal/proc", "plugins/fault"}, "starts plugin processes through go-plugin"},
 	{"internal/power", nil, "plugins import it"},
 	{"internal/proc", nil, "the only starter of processes"},
+	{"internal/vmtest", []string{"internal/proc"}, "boots a typical host; knows nothing of what is tested there"},
+	{"internal/vmtest/vmrun", []string{"internal/vmtest"}, "runs one test binary there"},
 	{"internal/resultpage", nil, "turns the output of go test and the reports of runs into pages"},
 
 	{"plugins", []string{"plugins/fault"}, "embeds the descriptions and nothing else"},
@@ -85,6 +87,7 @@ var Forbidden = []Rule{
 var Starters = map[string]string{
 	"internal/lab":                "hosts, agents and services of a lab",
 	"internal/pluginhost":         "plugins",
+	"internal/vmtest":             "qemu and the maker of its disk; in the machine, the test",
 	"hostagent":                   "the guardian",
 	"hostagent/internal/agent":    "the guardian",
 	"hostagent/internal/guardian": "none: it kills by pidfd",
