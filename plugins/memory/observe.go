@@ -37,7 +37,7 @@ func (Plugin) Observe(_ context.Context, t fault.Target, c Change) (fault.Observ
 	hits, killed := since(use.hits, c.Hits), since(use.killed, c.Killed)
 	if now == c.Limit.After {
 		o.State, o.Dose = fault.Present, fault.InForce
-		if hits > 0 && (!met(use.most, c.Limit.Before) || met(use.used, c.Limit.After)) {
+		if hits+killed > 0 && (!met(use.most, c.Limit.Before) || met(use.used, c.Limit.After)) {
 			o.Dose = fault.Exercised
 		}
 	}
