@@ -14,6 +14,7 @@ type labSpec struct {
 	Services    string
 	HostAgent   string
 	Hierarchies []cgroup.Hierarchy
+	Scope       string // folder of the scope that the lab is in; "" without systemd
 	Sites       []string
 	Racks       []rackSpec
 	Hosts       []hostSpec
