@@ -94,7 +94,7 @@ func (m *Machine) arguments(cfg Config) []string {
 	}
 	// Never kvm: where this machine is itself a guest, /dev/kvm may open and yet
 	// crawl. The kernel's self tests and mitigations cost time and test nothing here.
-	command := "console=ttyS0 quiet panic=-1 mitigations=off nokaslr no_timer_check cryptomgr.notests " + modeArg + mode
+	command := "console=ttyS0 quiet panic=-1 mitigations=off nokaslr net.ifnames=0 no_timer_check cryptomgr.notests " + modeArg + mode
 	network := "user,id=n0"
 	for here, there := range cfg.Reach {
 		network += fmt.Sprintf(",hostfwd=tcp:127.0.0.1:%d-:%d", here, there)

@@ -27,6 +27,9 @@ type answer struct {
 // serveRemote runs one command for each connection: a JSON list of words in, an
 // answer out. Nobody but the machine that emulates this one can dial it.
 func serveRemote() error {
+	if err := setAddress(); err != nil {
+		return err
+	}
 	l, err := net.Listen("tcp", fmt.Sprintf(":%d", RemotePort))
 	if err != nil {
 		return fmt.Errorf("listen for commands: %w", err)

@@ -40,6 +40,9 @@ type bandwidth struct {
 	period int64
 }
 
+// untouched is what a group of v2 may use that nobody has set anything for.
+var untouched = bandwidth{file: maxFile, quota: noQuota, period: 100_000}
+
 // read reads what the group may use now.
 func read(g group.Group) (bandwidth, error) {
 	b := bandwidth{file: quotaFile}

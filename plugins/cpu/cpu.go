@@ -7,6 +7,7 @@ package cpu
 
 import (
 	"context"
+	"errors"
 	"regexp"
 	"strconv"
 
@@ -33,6 +34,8 @@ type Change struct {
 	// Throttled is how often the group had been throttled before. It says nothing
 	// if the group had a quota before: then it may have gone on until Apply.
 	Throttled uint64 `json:"throttled"`
+	// HandDown, if set, makes systemd give the group its cpu.max.
+	HandDown *group.HandDown `json:"hand_down,omitempty"`
 }
 
 // changeVersion is the version of Change this package writes.
@@ -67,9 +70,12 @@ func (Plugin) Prepare(_ context.Context, _ fault.Target, p Params) (Change, erro
 	if err != nil {
 		return Change{}, err
 	}
-	before, err := read(g)
-	if err != nil {
-		return Change{}, err
+	down := g.HandDown("cpu", maxFile)
+	before := untouched
+	if down == nil {
+		if before, err = read(g); err != nil {
+			return Change{}, err
+		}
 	}
 	after := before.lowered(percent)
 	if err := fits(g, before, after); err != nil {
@@ -80,16 +86,28 @@ func (Plugin) Prepare(_ context.Context, _ fault.Target, p Params) (Change, erro
 		return Change{}, err
 	}
 	s := group.Setting{Group: g, File: before.file, Before: before.text(), After: after.text()}
-	return Change{Version: changeVersion, Quota: s, Percent: percent, Throttled: throttled}, nil
+	return Change{Version: changeVersion, Quota: s, Percent: percent, Throttled: throttled, HandDown: down}, nil
 }
 
 // Apply implements fault.Plugin.
 func (Plugin) Apply(_ context.Context, t fault.Target, c Change, _, _ fault.BootTime) error {
+	if err := c.HandDown.Start(); err != nil {
+		return err
+	}
 	return c.Quota.Apply(t)
 }
 
 // Revert implements fault.Plugin.
-func (Plugin) Revert(_ context.Context, t fault.Target, c Change) error { return c.Quota.Revert(t) }
+func (Plugin) Revert(_ context.Context, t fault.Target, c Change) error {
+	if c.HandDown == nil {
+		return c.Quota.Revert(t)
+	}
+	var err error
+	if !c.Quota.Lacks(t) {
+		err = c.Quota.Revert(t)
+	}
+	return errors.Join(err, c.HandDown.Stop())
+}
 
 var quotaForm = regexp.MustCompile(`^[0-9]+([.][0-9]+)?%$`)
 

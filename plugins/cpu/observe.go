@@ -23,6 +23,10 @@ const leastWindow = 400 * time.Millisecond
 func (Plugin) Observe(ctx context.Context, t fault.Target, c Change) (fault.Observation, error) {
 	o := fault.Observation{State: fault.Absent, Dose: fault.NotInForce, Asked: []fault.Measure{percentOf("cpu quota", c.Percent)}}
 	g := c.Quota.Group
+	if c.Quota.Lacks(t) {
+		o.Detail = fmt.Sprintf("%s has no %s: systemd hands no CPU controller on", g.Path, c.Quota.File)
+		return o, nil
+	}
 	now, err := c.Quota.Now(t)
 	if errors.Is(err, fault.ErrGone) {
 		o.Detail = err.Error()
