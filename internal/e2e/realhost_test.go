@@ -32,7 +32,7 @@ type realHost struct {
 
 // services of the host: one that answers, one that wants a whole CPU.
 var hostUnits = map[string]string{
-	"web.service":  "[Service]\nType=exec\nExecStart=/job/superapp hello --listen 0.0.0.0:8080 --dir /var/lib/web\nStateDirectory=web\n",
+	"web.service":  "[Service]\nType=exec\nExecStart=/job/bin/superapp hello --listen 0.0.0.0:8080 --dir /var/lib/web\nStateDirectory=web\n",
 	"spin.service": "[Service]\nType=exec\nExecStart=/bin/sh -c 'while :; do :; done'\n",
 }
 
@@ -45,12 +45,12 @@ hosts: [{name: h1, site: here, rack: r1, feeds: [grid], address: 10.0.2.15}]
 const hostExperiment = `experiment: one-host
 title: A stock host, cut off and starved
 seed: 1
-clock: {pace: [{to: T+40s, takes: 40s}]}
+clock: {pace: [{to: T+24s, takes: 24s}]}
 hypothesis:
   - {probe: web, http: {get: "http://127.0.0.1:PORT/", expect: 200}, every: 200ms, timeout: 2s, tolerance: {availability: 80%, over: 4s}}
 stages:
-  - {stage: starved, at: T+2s, faults: [{cpu: {quota: 20%, service: spin}, on: {hosts: h1}, until: T+20s, require: exercised}]}
-  - {stage: cut, at: T+8s, faults: [{partition: {to: ["10.0.2.2"], protocol: tcp, ports: ["8080"]}, on: {hosts: h1}, until: T+16s, require: exercised}]}
+  - {stage: starved, at: T+2s, faults: [{cpu: {quota: 20%, service: spin}, on: {hosts: h1}, until: T+18s, require: exercised}]}
+  - {stage: cut, at: T+7s, faults: [{partition: {to: ["10.0.2.2"], protocol: tcp, ports: ["8080"]}, on: {hosts: h1}, until: T+13s, require: exercised}]}
 `
 
 func standingHost(t *testing.T) *realHost {
@@ -92,10 +92,12 @@ func standingHost(t *testing.T) *realHost {
 func (h *realHost) job(broker int) string {
 	job := h.t.TempDir()
 	for name, from := range map[string]string{
-		"vmrun": "../../bin/vmrun", "hostagent": "../../bin/hostagent", "superapp": "../../bin/lab/superapp", "hostagent.service": "../../hostagent/hostagent.service",
+		"vmrun": "../../bin/vmrun", "hostagent": "../../bin/hostagent", "bin/injector": "../../bin/injector", "bin/superapp": "../../bin/lab/superapp",
+		"vm/experiment.yaml": "testdata/vm/experiment.yaml", "vm/lab.yaml": "testdata/vm/lab.yaml", "hostagent.service": "../../hostagent/hostagent.service",
 	} {
 		b, err := os.ReadFile(from)
 		h.must(err)
+		h.must(os.MkdirAll(filepath.Dir(filepath.Join(job, name)), 0o755))
 		h.must(os.WriteFile(filepath.Join(job, name), b, 0o755))
 	}
 	h.must(os.Mkdir(filepath.Join(job, "units"), 0o755))
@@ -116,56 +118,99 @@ func (h *realHost) job(broker int) string {
 	return job
 }
 
-// A stock host with systemd: one service starved, one cut off, and everything as
-// it was afterwards.
+// One stock host with systemd goes through all of this, in this order.
 func TestRealHost(t *testing.T) {
 	h := standingHost(t)
+	for _, c := range []struct {
+		name string
+		do   func(*realHost)
+	}{
+		{"from an experiment file", fromFile}, {"agent killed in the middle", agentKilled},
+		{"a lab on it", labOnIt}, {"reset in the middle", reset},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h.t = t
+			c.do(h)
+		})
+	}
+}
+
+// One service is starved, one cut off, and everything as it was afterwards.
+func fromFile(h *realHost) {
 	before := h.found()
-	r := h.inject()
-	h.within(time.Minute, "spin is starved", func() bool { return h.quota() == "20000 100000" })
+	r := h.starving()
 	began := h.spun()
 	time.Sleep(4 * time.Second)
-	t.Logf("spin used %.1f%% of a CPU, asked was 20%%", 100*float64(h.spun()-began)/4e6)
-	code, out := r.wait()
-	if code != 0 {
-		t.Errorf("exit code %d\n%s", code, out)
+	h.t.Logf("spin used %.1f%% of a CPU, asked was 20%%", 100*float64(h.spun()-began)/4e6)
+	if code, out := r.wait(); code != 0 {
+		h.t.Errorf("exit code %d\n%s", code, out)
 	}
 	h.clean(before)
 }
 
-// The agent dies in the middle: its guardian reverts, systemd starts another
-// agent, and the run proves nothing.
-func TestRealHostAgentKilled(t *testing.T) {
-	h := standingHost(t)
+// The agent dies: its guardian reverts, systemd starts another agent, and the
+// run proves nothing.
+func agentKilled(h *realHost) {
 	before := h.found()
-	r := h.inject()
-	h.within(time.Minute, "spin is starved", func() bool { return h.quota() == "20000 100000" })
+	r := h.starving()
 	h.sh("systemctl kill --signal=KILL --kill-whom=main hostagent")
 	h.within(20*time.Second, "the guardian reverts", func() bool { return h.quota() == before.quota })
-	code, out := r.wait()
-	if code != 2 {
-		t.Errorf("exit code %d, want 2: inconclusive\n%s", code, out)
+	if code, out := r.wait(); code != 2 {
+		h.t.Errorf("exit code %d, want 2: inconclusive\n%s", code, out)
 	}
 	h.settled()
 	h.clean(before)
 }
 
-// The host loses its state in the middle, as by a reset button: the next boot
-// knows that what was recorded is gone.
-func TestRealHostReset(t *testing.T) {
-	h := standingHost(t)
+// A lab of two hosts, and systemd, which rules the control groups and whose udev
+// looks at every device, leaves it alone, also when it reads its units anew.
+func labOnIt(h *realHost) {
 	before := h.found()
-	r := h.inject()
-	h.within(time.Minute, "spin is starved", func() bool { return h.quota() == "20000 100000" })
-	_, _ = h.run("echo b > /proc/sysrq-trigger") // no answer comes
-	code, out := r.wait()
-	if code != 2 && code != 4 {
-		t.Errorf("exit code %d, want 2 or 4: inconclusive, or not confirmed\n%s", code, out)
+	h.sh("systemctl stop spin")
+	h.sh("systemd-run --quiet --unit=lab-run --property=RemainAfterExit=yes --working-directory=/var/tmp " +
+		"/job/bin/injector run /job/vm --lab --services /job/bin --hostagent /job/hostagent --plain")
+	const scopes = "/sys/fs/cgroup/system.slice/firedrill-*.scope"
+	h.within(time.Minute, "the lab has a scope", func() bool { _, err := h.run("ls -d " + scopes); return err == nil })
+	h.sh("systemctl daemon-reload")
+	for _, c := range []string{"cpu", "memory"} {
+		h.sh("grep -qw " + c + " " + scopes + "/cgroup.subtree_control")
 	}
-	t.Logf("exit code %d", code)
+	h.within(3*time.Minute, "the run ends", func() bool {
+		out, err := h.run("systemctl show --property=SubState --value lab-run")
+		return err == nil && !strings.HasPrefix(out, "running") && !strings.HasPrefix(out, "start")
+	})
+	if code := strings.TrimSpace(h.sh("systemctl show --property=ExecMainStatus --value lab-run")); code != "0" {
+		h.t.Errorf("exit code %s\n%s", code, h.sh("journalctl --no-pager -o cat -u lab-run | tail -60"))
+	}
+	if left := h.sh("ls -d " + scopes + " /run/firedrill/labs 2>/dev/null; losetup --list --noheadings; true"); left != "" {
+		h.t.Errorf("left of the lab: %s", left)
+	}
+	h.sh("systemctl stop lab-run; systemctl reset-failed; systemctl start spin")
+	h.clean(before)
+}
+
+// The host loses its memory, as by a reset button: the agent of the next boot
+// knows that what was recorded is gone.
+func reset(h *realHost) {
+	before := h.found()
+	r := h.starving()
+	_, _ = h.run("echo b > /proc/sysrq-trigger") // no answer comes
 	h.within(2*time.Minute, "the machine is up again", func() bool { _, err := h.run("true"); return err == nil })
 	h.settled()
 	h.clean(before)
+	code, out := r.wait()
+	h.t.Logf("exit code %d\n%s", code, out)
+	if code != 2 && code != 4 {
+		h.t.Errorf("exit code %d, want 2 or 4: inconclusive, or not confirmed\n%s", code, out)
+	}
+}
+
+// starving is a run whose first fault is in force.
+func (h *realHost) starving() injection {
+	h.t.Helper()
+	r := h.inject()
+	h.within(time.Minute, "spin is starved", func() bool { return h.quota() == "20000 100000" })
+	return r
 }
 
 // found is what the faults change on the host.
