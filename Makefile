@@ -33,13 +33,19 @@ test: setup build ## every test this machine can run
 	@set -o pipefail; go test -json -timeout 11m -p 1 ./... | go run ./internal/need/notrun
 	@go -C $(SUPERAPP) test -timeout 5m ./...
 
-# What is tried on a typical host, booted for each package: cgroup v2 alone, a
-# stock kernel, no KVM. See docs/vm-tests.md.
+# What is tried on a typical host, booted for it: a stock kernel, cgroup v2
+# alone, systemd, no KVM. See docs/vm-tests.md.
 VM_PACKAGES := ./internal/cgroup ./plugins/internal/group ./plugins/cpu ./plugins/memory ./plugins/partition
-test-vm: ## the tests that need a typical host, in a virtual machine (first time: a minute more)
+VM_LAB      := ^(TestHostIsItsOwn|TestAgents|TestServices|TestOnAfterLeftovers)$$
+VM_TEST     := go test -json -count 1 -timeout 9m -p 1
+test-vm: build ## the tests that need a typical host, in a virtual machine
 	@.ci/setup --vm && .ci/vm-image
 	@go build -o bin/ ./internal/vmtest/vmrun
-	@set -o pipefail; go test -json -timeout 9m -p 1 -exec $(CURDIR)/bin/vmrun $(VM_PACKAGES) | go run ./internal/need/notrun
+	@[ -e bin/vm/stamp ] || exit 0; set -o pipefail; { \
+	$(VM_TEST) -skip 'Conformance/a_port' -exec $(CURDIR)/bin/vmrun $(VM_PACKAGES); \
+	VMRUN_SYSTEMD=1 $(VM_TEST) -run '$(VM_LAB)' -exec $(CURDIR)/bin/vmrun ./internal/lab; \
+	$(VM_TEST) -tags vm -run '^TestRealHost$$' ./internal/e2e; \
+	} | go run ./internal/need/notrun
 
 race: setup ## the pure packages under the race detector (needs gcc)
 	CGO_ENABLED=1 go test -race ./experiments/... ./internal/inventory/... ./internal/journal/... ./internal/control/... ./injector/internal/... ./plugins/fault/...
