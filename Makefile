@@ -36,14 +36,14 @@ test: setup build ## every test this machine can run
 # What is tried on a typical host, booted for it: a stock kernel, cgroup v2
 # alone, systemd, no KVM. See docs/vm-tests.md.
 VM_PACKAGES := ./internal/cgroup ./plugins/internal/group ./plugins/cpu ./plugins/memory ./plugins/partition
-VM_LAB      := ^(TestHostIsItsOwn|TestAgents|TestServices|TestOnAfterLeftovers)$$
+VM_LAB      := ^(TestHostIsItsOwn|TestAgents|TestServices|TestOnAfterLeftovers|TestServiceOfSystemd)$$
 VM_TEST     := go test -json -count 1 -timeout 9m -p 1
 test-vm: build ## the tests that need a typical host, in a virtual machine
 	@.ci/setup --vm && .ci/vm-image
 	@go build -o bin/ ./internal/vmtest/vmrun
 	@[ -e bin/vm/stamp ] || exit 0; set -o pipefail; { \
-	$(VM_TEST) -skip 'Conformance/a_port' -exec $(CURDIR)/bin/vmrun $(VM_PACKAGES); \
-	VMRUN_SYSTEMD=1 $(VM_TEST) -run '$(VM_LAB)' -exec $(CURDIR)/bin/vmrun ./internal/lab; \
+	$(VM_TEST) -skip 'Conformance/a_port|ServiceOfSystemd' -exec $(CURDIR)/bin/vmrun $(VM_PACKAGES); \
+	VMRUN_SYSTEMD=1 $(VM_TEST) -run '$(VM_LAB)' -exec $(CURDIR)/bin/vmrun ./internal/lab ./plugins/cpu; \
 	$(VM_TEST) -tags vm -run '^TestRealHost$$' ./internal/e2e; \
 	} | go run ./internal/need/notrun
 

@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -125,7 +124,8 @@ func TestRealHost(t *testing.T) {
 		name string
 		do   func(*realHost)
 	}{
-		{"from an experiment file", fromFile}, {"agent killed in the middle", agentKilled},
+		{"from an experiment file", fromFile},
+		{"agent killed in the middle", agentKilled},
 		{"a lab on it", labOnIt}, {"reset in the middle", reset},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -209,7 +209,12 @@ func reset(h *realHost) {
 func (h *realHost) starving() injection {
 	h.t.Helper()
 	r := h.inject()
-	h.within(time.Minute, "spin is starved", func() bool { return h.quota() == "20000 100000" })
+	for end := time.Now().Add(time.Minute); h.quota() != "20000 100000"; time.Sleep(200 * time.Millisecond) {
+		if time.Now().After(end) {
+			_ = r.cmd.Process.Kill()
+			h.t.Fatalf("spin is not starved; its quota is %q\n%s", h.quota(), r.said())
+		}
+	}
 	return r
 }
 
@@ -220,7 +225,7 @@ func (h *realHost) found() found {
 	return found{
 		quota:       h.quota(),
 		controllers: h.sh("cat /sys/fs/cgroup/system.slice/cgroup.subtree_control"),
-		units:       h.sh("systemctl list-units --all --no-legend --plain 'system-*' | cut -d' ' -f1-4; ls /run/systemd/transient /run/systemd/system.control 2>/dev/null; true"),
+		units:       h.sh("systemctl list-units --all --no-legend --plain 'system-*' | cut -d' ' -f1-4; ls /run/systemd/transient/* /run/systemd/system.control/* 2>/dev/null; true"),
 		filters:     h.sh("tc filter show dev eth0 ingress; tc filter show dev eth0 egress; tc qdisc show dev eth0 | cut -d' ' -f2"),
 	}
 }
@@ -276,11 +281,13 @@ func (h *realHost) sh(line string) string {
 // injection is a run of the injector on its way.
 type injection struct {
 	cmd *exec.Cmd
-	out *bytes.Buffer
+	out *os.File
 }
 
 func (h *realHost) inject() injection {
-	r := injection{out: &bytes.Buffer{}}
+	out, err := os.CreateTemp(h.dir, "out")
+	h.must(err)
+	r := injection{out: out}
 	r.cmd = exec.Command(filepath.Join(bin, "injector"), "run", h.dir, "--inventory", filepath.Join(h.dir, "hosts.yaml"),
 		"--nats", h.broker, "--keys", filepath.Join(h.dir, "keys"), "--out", filepath.Join(h.dir, "runs"), "--plain")
 	r.cmd.Stdout, r.cmd.Stderr = r.out, r.out
@@ -291,9 +298,17 @@ func (h *realHost) inject() injection {
 func (r injection) wait() (int, string) {
 	var exit *exec.ExitError
 	if err := r.cmd.Wait(); errors.As(err, &exit) {
-		return exit.ExitCode(), r.out.String()
+		return exit.ExitCode(), r.said()
 	}
-	return 0, r.out.String()
+	return 0, r.said()
+}
+
+func (r injection) said() string {
+	b, err := os.ReadFile(r.out.Name())
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
 }
 
 func (h *realHost) start(name string, args ...string) {
