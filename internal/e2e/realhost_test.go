@@ -32,7 +32,7 @@ type realHost struct {
 // services of the host: one that answers, one that wants a whole CPU.
 var hostUnits = map[string]string{
 	"web.service":  "[Service]\nType=exec\nExecStart=/job/bin/superapp hello --listen 0.0.0.0:8080 --dir /var/lib/web\nStateDirectory=web\n",
-	"spin.service": "[Service]\nType=exec\nExecStart=/bin/sh -c 'while :; do :; done'\n",
+	"spin.service": "[Service]\nType=exec\nNice=19\nExecStart=/bin/sh -c 'while :; do :; done'\n",
 }
 
 const hostInventory = `inventory: one

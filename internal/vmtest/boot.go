@@ -129,7 +129,7 @@ func (m *Machine) Wait(ctx context.Context) (int, error) {
 		return strconv.Atoi(found[1])
 	}
 	log, _ := os.ReadFile(m.path("qemu.log"))
-	return 0, fmt.Errorf("the machine went off before its test ended (qemu: code %d, %v): %s\n%s", m.code, m.err, log, m.Console())
+	return 0, errors.Join(fmt.Errorf("the machine went off before its test ended (qemu: code %d): %s\n%s", m.code, log, m.Console()), m.err)
 }
 
 // Console is the end of what the kernel and the first process said.
