@@ -241,7 +241,7 @@ func (l *Lab) Down() error {
 		<-l.supervisor
 	}
 	if err == nil {
-		err = waitScopeGone(l.state.Scope)
+		err = endScope(l.state.Scope)
 	}
 	if err != nil {
 		return fmt.Errorf("take lab %s down: %w", l.state.ID, err)
