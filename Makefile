@@ -9,7 +9,7 @@ SUPERAPP   := experiments/datacenter-fire/superapp
 FIRE       := experiments/datacenter-fire
 export CGO_ENABLED ?= 0
 
-.PHONY: help setup build demo test race lint bench crash-matrix soak repeat busy-host generate clean
+.PHONY: help setup build demo test test-vm race lint bench crash-matrix soak repeat busy-host generate clean
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -32,6 +32,20 @@ test: setup build ## every test this machine can run
 	@.ci/setup --test
 	@set -o pipefail; go test -json -timeout 11m -p 1 ./... | go run ./internal/need/notrun
 	@go -C $(SUPERAPP) test -timeout 5m ./...
+
+# What is tried on a typical host, booted for it: a stock kernel, cgroup v2
+# alone, systemd, no KVM. See docs/vm-tests.md.
+VM_PACKAGES := ./internal/cgroup ./plugins/internal/group ./plugins/cpu ./plugins/memory ./plugins/partition
+VM_LAB      := ^(TestHostIsItsOwn|TestAgents|TestServices|TestOnAfterLeftovers|TestServiceOfSystemd)$$
+VM_TEST     := go test -json -count 1 -timeout 9m -p 1
+test-vm: build ## the tests that need a typical host, in a virtual machine
+	@.ci/setup --vm && .ci/vm-image
+	@go build -o bin/ ./internal/vmtest/vmrun
+	@[ -e bin/vm/stamp ] || exit 0; set -o pipefail; { \
+	$(VM_TEST) -skip 'Conformance/a_port|ServiceOfSystemd' -exec $(CURDIR)/bin/vmrun $(VM_PACKAGES); \
+	VMRUN_SYSTEMD=1 $(VM_TEST) -run '$(VM_LAB)' -exec $(CURDIR)/bin/vmrun ./internal/lab ./plugins/cpu; \
+	$(VM_TEST) -tags vm -run '^TestRealHost$$' ./internal/e2e; \
+	} | go run ./internal/need/notrun
 
 race: setup ## the pure packages under the race detector (needs gcc)
 	CGO_ENABLED=1 go test -race ./experiments/... ./internal/inventory/... ./internal/journal/... ./internal/control/... ./injector/internal/... ./plugins/fault/...

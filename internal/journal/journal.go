@@ -91,10 +91,10 @@ func (j *Journal) Intent(r Record) error {
 	if j.failed != nil {
 		return j.failed
 	}
-	if r.ID == "" || j.view.byID[r.ID] != nil {
+	r.Phase, r.Contract = Intent, fault.ContractVersion
+	if known := j.view.byID[r.ID]; r.ID == "" || known != nil && !known.again(r) {
 		return fmt.Errorf("record intent: injection %q is empty or in the journal already", r.ID)
 	}
-	r.Phase, r.Contract = Intent, fault.ContractVersion
 	line, err := encode(stamped(r))
 	if err != nil {
 		return err

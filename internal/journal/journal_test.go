@@ -71,6 +71,36 @@ func TestLifeOfAnInjection(t *testing.T) {
 	}
 }
 
+// The next run of an experiment has the same ids on a host that has been up
+// since; in one run what has ended stays so.
+func TestNextRunHasTheSameIDs(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal")
+	j := open(t, path)
+	next := intent("a")
+	next.Run, next.Change = "r2", []byte(`{"before":"3"}`)
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(j.Intent(intent("a")))
+	if err := j.Intent(next); err == nil {
+		t.Error("an injection that lives was recorded again")
+	}
+	must(j.Ended("a", Reverted, ByAgent, nil))
+	if err := j.Intent(intent("a")); err == nil {
+		t.Error("an injection began again in the same run")
+	}
+	must(j.Intent(next))
+	for name, now := range map[string]*Journal{"as it is": j, "as read": open(t, path)} {
+		live := now.Live()
+		if len(live) != 1 || live[0].Run != "r2" || string(live[0].Change) != string(next.Change) || live[0].By != "" || len(now.Past()) > 0 {
+			t.Errorf("%s: %+v", name, live)
+		}
+	}
+}
+
 // A bad line in the middle costs that line only, and ends new injections.
 func TestBadLine(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal")

@@ -72,6 +72,11 @@ type Program struct {
 	Capabilities []string `json:"capabilities,omitempty"`
 }
 
+// again says whether n begins a new life of an injection that has ended. The same
+// experiment gives its injections the same ids in every run; in one run an end is
+// final.
+func (r *Record) again(n Record) bool { return n.Phase == Intent && !r.Phase.Live() && n.Run != r.Run }
+
 // merge adds the news of a later record.
 func (r *Record) merge(n Record) {
 	r.Wall, r.Phase = n.Wall, n.Phase

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"slices"
 	"time"
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
@@ -21,7 +22,12 @@ func newView(records []Record) view {
 }
 
 func (v *view) add(r Record) {
-	if known := v.byID[r.ID]; known != nil {
+	known := v.byID[r.ID]
+	if known != nil && known.again(r) {
+		v.order = slices.DeleteFunc(v.order, func(id fault.InjectionID) bool { return id == r.ID })
+		known = nil
+	}
+	if known != nil {
 		if known.Phase.Live() || !r.Phase.Live() { // an end is final
 			known.merge(r)
 		}

@@ -25,7 +25,7 @@ const clearLimit = 10 * time.Second
 func (c *controller) boot(ctx context.Context, m *machine) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if c.sound(m) {
+	if c.sound(m) && m.run.writable() {
 		return nil
 	}
 	if err := c.clear(m); err != nil {

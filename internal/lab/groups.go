@@ -38,7 +38,11 @@ const (
 func labGroups(id string, hierarchies []cgroup.Hierarchy) []string {
 	var groups []string
 	for _, h := range hierarchies {
-		groups = append(groups, filepath.Join(h.Mount, groupName(id)))
+		above := scopeOf(id, h)
+		if above == "" {
+			above = h.Mount
+		}
+		groups = append(groups, filepath.Join(above, groupName(id)))
 	}
 	return groups
 }

@@ -70,6 +70,9 @@ func become(boot bootSpec, images []*os.File) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := leaveTop(); err != nil {
+		return nil, err
+	}
 	if err := configureNetwork(boot.Host); err != nil {
 		return nil, err
 	}

@@ -33,7 +33,8 @@ func TestHostIsItsOwn(t *testing.T) {
 		}
 	}
 	for line := range strings.Lines(must(t, l, "h1", "cat", "/proc/self/cgroup")) {
-		if !strings.HasSuffix(strings.TrimSpace(line), ":/") {
+		// In v2 it is in one below its own, see leaveTop.
+		if group := strings.TrimSpace(line); !strings.HasSuffix(group, ":/") && group != "0::/init" {
 			t.Errorf("a host sees groups above its own: %s", line)
 		}
 	}

@@ -99,6 +99,24 @@ func (c *controller) sound(m *machine) bool {
 	return true
 }
 
+// writable says whether the file systems of a host can be synced. One that was
+// shut down answers EIO; before Linux 6.13 nothing else tells. Status does not
+// ask: it must not make durable what a cut is to lose.
+func (r *running) writable() bool {
+	for _, d := range disks {
+		f, err := os.Open(r.path(d.mount))
+		if err != nil {
+			return false
+		}
+		err = f.Sync()
+		_ = f.Close()
+		if err != nil {
+			return false
+		}
+	}
+	return true
+}
+
 // status describes a host. The caller holds m.mu.
 func (c *controller) status(m *machine) power.Status {
 	s := power.Status{

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"errors"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -29,6 +30,29 @@ const (
 	serviceMemory = 1 << 40
 )
 
+// initGroup holds hostinit, the agent and commands where v2 limits CPU or memory.
+const initGroup = "init"
+
+// leaveTop moves hostinit from the host's own group into one below it, so that
+// the host's can hand controllers on: in v2 a group either holds processes or
+// limits those below it (cgroup-v2, "No Internal Process Constraint").
+func leaveTop() error {
+	all, err := hierarchies()
+	if err != nil {
+		return err
+	}
+	v2 := all[0]
+	if !slices.Contains(v2.Controllers, "cpu") && !slices.Contains(v2.Controllers, "memory") {
+		return nil // v1 has them
+	}
+	own := filepath.Join(v2.Mount, initGroup)
+	if err := errors.Join(cgroup.Create(own), cgroup.Enter(own)); err != nil {
+		return err
+	}
+	delegate(v2.Mount)
+	return nil
+}
+
 // serviceGroups makes the groups of a service, v2 first, below the groups that
 // the host sees as its roots. Only hierarchies that limit CPU and memory have
 // them: each group costs time at every power-on and power cut.
@@ -50,6 +74,9 @@ func serviceGroups(name string) ([]string, error) {
 		shares([]string{top}, servicesShares)
 		tune([]string{top}, "cpu.cfs_quota_us", servicesQuota())
 		tune([]string{top}, "cpu.max", servicesQuota())
+		if h.Version == 2 {
+			delegate(top)
+		}
 		g := filepath.Join(top, name)
 		if err := cgroup.Create(g); err != nil {
 			return nil, err
@@ -58,6 +85,7 @@ func serviceGroups(name string) ([]string, error) {
 	}
 	shares(groups, serviceShares)
 	tune(groups, "memory.limit_in_bytes", strconv.Itoa(serviceMemory))
+	tune(groups, "memory.max", strconv.Itoa(serviceMemory))
 	return groups, nil
 }
 

@@ -15,6 +15,7 @@ type labSpec struct {
 	HostAgent   string
 	Plugins     string
 	Hierarchies []cgroup.Hierarchy
+	Scope       string // folder of the scope that the lab is in; "" without systemd
 	Sites       []string
 	Racks       []rackSpec
 	Hosts       []hostSpec

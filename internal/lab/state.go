@@ -28,6 +28,7 @@ type State struct {
 	Power      process  `json:"power"`      // zero until it runs; the fabric's namespace is its own
 	Groups     []string `json:"groups"`     // the lab's group in every hierarchy, the v2 one first
 	Freezers   []string `json:"freezers"`   // those of a v1 freezer
+	Scope      string   `json:"scope"`      // above the v2 group where systemd rules; goes when it is empty
 	Images     string   `json:"images"`     // prefix of the loop devices' backing files
 	Hosts      []string `json:"hosts"`
 }

@@ -102,6 +102,9 @@ func waitPidfd(f *os.File) {
 
 // raise makes the groups, starts the power role and waits until all hosts are up.
 func (s *supervisor) raise(ctx context.Context, cancel func(), serving *sync.WaitGroup) error {
+	if err := s.enterScope(); err != nil {
+		return err
+	}
 	if err := raiseGroups(s.spec); err != nil {
 		return err
 	}

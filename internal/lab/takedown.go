@@ -39,6 +39,11 @@ func takeDown(s State) error {
 	if err := removeGroups(s.Groups, downLimit); err != nil {
 		return err
 	}
+	if s.Supervisor.PID != me {
+		if err := endScope(s.Scope); err != nil {
+			return err
+		}
+	}
 	// A mount only in the power role's own namespace; elsewhere there is nothing to undo.
 	_ = unix.Unmount(imagesDir(s.Dir), unix.MNT_DETACH)
 	return removeFolder(s.Dir)

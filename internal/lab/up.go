@@ -75,12 +75,13 @@ func prepare(cfg Config) (labSpec, State, error) {
 	if spec.Hierarchies, err = hierarchies(); err != nil {
 		return spec, State{}, fmt.Errorf("raise lab: %w", err)
 	}
+	spec.Scope = scopeOf(id, spec.Hierarchies[0])
 	if spec.Owner, err = self(); err != nil {
 		return spec, State{}, err
 	}
 	state := State{
 		ID: id, Dir: dir, UID: user(), Owner: spec.Owner, Standing: cfg.Standing,
-		Groups: labGroups(id, spec.Hierarchies), Images: imagesDir(dir) + "/",
+		Groups: labGroups(id, spec.Hierarchies), Scope: spec.Scope, Images: imagesDir(dir) + "/",
 	}
 	for _, h := range spec.Hierarchies {
 		if h.Version == 1 && slices.Contains(h.Controllers, "freezer") {
@@ -238,6 +239,9 @@ func (l *Lab) Down() error {
 	err := takeDown(l.state)
 	if l.supervisor != nil {
 		<-l.supervisor
+	}
+	if err == nil {
+		err = endScope(l.state.Scope)
 	}
 	if err != nil {
 		return fmt.Errorf("take lab %s down: %w", l.state.ID, err)

@@ -27,6 +27,8 @@ const (
 	Tools Need = "built tools (make build)"
 	Mkfs  Need = "mkfs.ext4 (package e2fsprogs)"
 	Nft   Need = "nft (package nftables)"
+	// Systemd as the service manager, with cgroup v2 alone.
+	Systemd Need = "systemd and cgroup v2 alone (make test-vm)"
 
 	Chromium Need = "chromium (package chromium)"
 	Python   Need = "Python with gRPC (packages python3-grpcio, python3-protobuf)"
@@ -36,10 +38,11 @@ const (
 
 // probes tells for each need whether the machine meets it.
 var probes = map[Need]func() bool{
-	Root: func() bool { return unix.Geteuid() == 0 },
-	Loop: func() bool { return exists("/dev/loop-control") },
-	Mkfs: func() bool { return exists("/usr/sbin/mkfs.ext4", "/sbin/mkfs.ext4") },
-	Nft:  func() bool { return exists("/usr/sbin/nft", "/sbin/nft") },
+	Root:    func() bool { return unix.Geteuid() == 0 },
+	Loop:    func() bool { return exists("/dev/loop-control") },
+	Mkfs:    func() bool { return exists("/usr/sbin/mkfs.ext4", "/sbin/mkfs.ext4") },
+	Nft:     func() bool { return exists("/usr/sbin/nft", "/sbin/nft") },
+	Systemd: func() bool { return exists("/run/systemd/system") && exists("/sys/fs/cgroup/cgroup.controllers") },
 
 	Chromium: func() bool { return exists("/usr/bin/chromium") },
 	Python: func() bool {

@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
@@ -16,11 +17,23 @@ func TestMain(m *testing.M) {
 	faulttest.Main(m, driver)
 }
 
-var knob = grouptest.Knob{Controller: "cpu", File: quotaFile}
+// onV2 says which files the tests look at.
+var onV2 = grouptest.OnV2("cpu")
+
+var knob = grouptest.Knob{Controller: "cpu", File: per(quotaFile, maxFile)}
+
+// per is what holds for the version of this machine.
+func per(v1, v2 string) string {
+	if onV2 {
+		return v2
+	}
+	return v1
+}
 
 // The group is found with a quota, 170% of a CPU: it must be put back, not taken off.
+var found = per("170000", "170000 100000")
+
 func TestConformance(t *testing.T) {
-	const found = "170000"
 	faulttest.Run(t, driver, faulttest.Case{
 		Params: Params{Quota: "20%", Service: grouptest.Service},
 		Setup:  knob.Make(found),
@@ -29,10 +42,11 @@ func TestConformance(t *testing.T) {
 			if err != nil {
 				return nil, err
 			}
+			text, _, _ = strings.Cut(text, " ")
 			us, err := strconv.ParseFloat(text, 64)
 			return []fault.Measure{{Name: "cpu quota", Value: us / 1000, Unit: "% of a CPU"}}, err // of periods of 100 ms
 		},
-		Disturb: knob.Disturbance(found, "90000"),
+		Disturb: knob.Disturbance(found, per("90000", "90000 100000")),
 	})
 }
 
@@ -43,7 +57,7 @@ func TestConformanceOfRefusals(t *testing.T) {
 		"quota":   {Quota: "180%", Service: grouptest.Service},
 	} {
 		t.Run(field, func(t *testing.T) {
-			faulttest.Run(t, driver, faulttest.Case{Params: p, Refused: field, Setup: knob.Make("170000")})
+			faulttest.Run(t, driver, faulttest.Case{Params: p, Refused: field, Setup: knob.Make(found)})
 		})
 	}
 }

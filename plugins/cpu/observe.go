@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strconv"
+	"strings"
 	"time"
 
 	"github.com/containerd/cgroups/v3/cgroup1"
+	"github.com/containerd/cgroups/v3/cgroup2"
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/internal/group"
@@ -22,6 +23,10 @@ const leastWindow = 400 * time.Millisecond
 func (Plugin) Observe(ctx context.Context, t fault.Target, c Change) (fault.Observation, error) {
 	o := fault.Observation{State: fault.Absent, Dose: fault.NotInForce, Asked: []fault.Measure{percentOf("cpu quota", c.Percent)}}
 	g := c.Quota.Group
+	if c.Quota.Lacks(t) {
+		o.Detail = fmt.Sprintf("%s has no %s: systemd hands no CPU controller on", g.Path, c.Quota.File)
+		return o, nil
+	}
 	now, err := c.Quota.Now(t)
 	if errors.Is(err, fault.ErrGone) {
 		o.Detail = err.Error()
@@ -30,33 +35,31 @@ func (Plugin) Observe(ctx context.Context, t fault.Target, c Change) (fault.Obse
 	if err != nil {
 		return o, err
 	}
-	_, period, err := bandwidth(g)
+	b, err := read(g)
 	if err != nil {
 		return o, err
 	}
-	quota := math.Inf(1)
-	if n, err := strconv.ParseInt(now, 10, 64); err == nil && n >= 0 {
-		quota = 100 * float64(n) / float64(period)
-		o.Achieved = append(o.Achieved, percentOf("cpu quota", quota))
+	if b.quota != noQuota {
+		o.Achieved = append(o.Achieved, percentOf("cpu quota", b.percent()))
 	}
 	if now != c.Quota.After {
-		o.Detail = fmt.Sprintf("%s of %s is %s, asked was %s", quotaFile, g.Path, now, c.Quota.After)
+		o.Detail = fmt.Sprintf("%s of %s is %s, asked was %s", c.Quota.File, g.Path, now, c.Quota.After)
 		return o, nil
 	}
 	o.State = fault.Present
-	w, err := watch(ctx, g, time.Duration(period)*time.Microsecond)
+	w, err := watch(ctx, g, time.Duration(b.period)*time.Microsecond)
 	if err != nil {
 		return o, err
 	}
 	// Somebody may have changed the period: then the quota is another share.
-	if math.Abs(quota-c.Percent) <= 0.01*c.Percent {
+	if math.Abs(b.percent()-c.Percent) <= 0.01*c.Percent {
 		o.Dose = fault.InForce
-		if w.held > 0 || c.Quota.Before == unlimited && w.throttled > c.Throttled {
+		if w.held > 0 || wasUnlimited(c) && w.throttled > c.Throttled {
 			o.Dose = fault.Exercised
 		}
 	}
 	o.Achieved = append(o.Achieved, fault.Measure{Name: "periods throttled", Value: float64(w.throttled), Unit: "periods"})
-	o.Detail = fmt.Sprintf("%s may use %g%% of a CPU and was held up in %d periods of %v", g.Path, quota, w.held, w.over.Round(time.Millisecond))
+	o.Detail = fmt.Sprintf("%s may use %g%% of a CPU and was held up in %d periods of %v", g.Path, b.percent(), w.held, w.over.Round(time.Millisecond))
 	if w.metered {
 		o.Achieved = append(o.Achieved, percentOf("cpu used", w.used))
 		o.Detail += fmt.Sprintf(", in which it used %.1f%%", w.used)
@@ -76,10 +79,16 @@ type window struct {
 	metered   bool    // used is known
 }
 
+// wasUnlimited says whether the group had no quota before: then all its
+// throttled periods since then are ours.
+func wasUnlimited(c Change) bool {
+	return c.Quota.Before == unlimited || strings.HasPrefix(c.Quota.Before, unlimitedV2+" ")
+}
+
 // watch reads the counters twice, whole periods apart: then it does not matter
 // where in a period the group is let go on.
 func watch(ctx context.Context, g group.Group, period time.Duration) (w window, err error) {
-	first, err := g.Stat(cgroup1.Cpu)
+	first, err := throttledPeriods(g)
 	if err != nil {
 		return w, err
 	}
@@ -92,21 +101,39 @@ func watch(ctx context.Context, g group.Group, period time.Duration) (w window, 
 	}
 	now := usage(g)
 	w.over = time.Since(began)
-	last, err := g.Stat(cgroup1.Cpu)
-	if err != nil {
+	if w.throttled, err = throttledPeriods(g); err != nil {
 		return w, err
 	}
-	w.throttled = last.CPU.Throttling.ThrottledPeriods
-	w.held = w.throttled - first.CPU.Throttling.ThrottledPeriods
+	w.held = w.throttled - first
 	if w.metered = ran > 0 && now >= ran; w.metered {
 		w.used = 100 * float64(now-ran) / float64(w.over)
 	}
 	return w, nil
 }
 
-// usage is the CPU time of the group in ns; 0 if it is not counted: that is
-// another controller's doing, which may group processes differently.
+// throttledPeriods is in how many periods the group was held up since it was made.
+func throttledPeriods(g group.Group) (uint64, error) {
+	if g.V2() {
+		m, err := g.StatV2(cgroup2.StatCPU)
+		return m.GetCPU().GetNrThrottled(), err
+	}
+	m, err := g.Stat(cgroup1.Cpu)
+	if err != nil {
+		return 0, err
+	}
+	return m.CPU.Throttling.ThrottledPeriods, nil
+}
+
+// usage is the CPU time of the group in ns; 0 if it is not counted: in v1 that
+// is another controller's doing, which may group processes differently.
 func usage(g group.Group) uint64 {
+	if g.V2() {
+		m, err := g.StatV2(cgroup2.StatCPU)
+		if err != nil {
+			return 0
+		}
+		return 1000 * m.GetCPU().GetUsageUsec()
+	}
 	counted, ok := g.In(cgroup1.Cpuacct)
 	if !ok {
 		return 0

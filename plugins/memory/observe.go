@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"strconv"
 
-	"github.com/containerd/cgroups/v3/cgroup1"
-
 	"github.com/firedrill-io/firedrill/plugins/fault"
 )
 
@@ -32,33 +30,38 @@ func (Plugin) Observe(_ context.Context, t fault.Target, c Change) (fault.Observ
 	if err != nil {
 		return o, err
 	}
-	m, err := g.Stat(cgroup1.Memory)
+	use, err := read(g)
 	if err != nil {
 		return o, err
 	}
-	use := m.Memory.Usage
-	hits, killed := since(use.Failcnt, c.Hits), since(m.MemoryOomControl.GetOomKill(), c.Killed)
+	hits, killed := since(use.hits, c.Hits), since(use.killed, c.Killed)
 	if now == c.Limit.After {
 		o.State, o.Dose = fault.Present, fault.InForce
-		if hits > 0 && (!met(use.Max, c.Limit.Before) || met(use.Usage, c.Limit.After)) {
+		if hits+killed > 0 && (!met(use.most, c.Limit.Before) || met(use.used, c.Limit.After)) {
 			o.Dose = fault.Exercised
 		}
 	}
+	if c.Brake != nil && use.highText == c.Brake.After {
+		o.State = fault.Partial // Apply did not come to its end
+	}
 	o.Achieved = []fault.Measure{
-		bytes("memory limit", use.Limit), bytes("memory used", use.Usage), bytes("most memory used", use.Max),
+		bytes("memory limit", use.limit), bytes("memory used", use.used), bytes("most memory used", use.most),
 		{Name: "limit hits", Value: float64(hits), Unit: "times"}, {Name: "killed for want of memory", Value: float64(killed), Unit: "processes"},
 	}
 	if share, ok := g.Pressure("memory"); ok {
 		o.Achieved = append(o.Achieved, fault.Measure{Name: "memory pressure", Value: share, Unit: "% of the last 10 s"})
 	}
-	o.Detail = fmt.Sprintf("%s uses %s of %s, hit the limit %d times, lost %d processes for want of memory", g.Path, size(use.Usage), size(use.Limit), hits, killed)
+	o.Detail = fmt.Sprintf("%s uses %s of %s, hit the limit %d times, lost %d processes for want of memory", g.Path, size(use.used), size(use.limit), hits, killed)
+	if c.OOMGroup == "1" {
+		o.Detail += "; memory.oom.group is 1: when one is killed, all are"
+	}
 	return o, nil
 }
 
 // met says whether a group that uses n bytes may have run into limit. One that
 // never came near its old limit has all its hits from ours.
 func met(n uint64, limit string) bool {
-	l, err := strconv.ParseUint(limit, 10, 64)
+	l, err := amount(limit)
 	return err != nil || float64(n) >= nearLimit*float64(l)
 }
 

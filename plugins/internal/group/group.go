@@ -1,6 +1,6 @@
 // Package group changes one setting of a control group that is there already
-// and puts it back. It knows cgroup v1, alone or beside v2; groups that carry
-// Firedrill, sshd or pid 1 are refused.
+// and puts it back, in cgroup v1 or v2, whichever has the controller. Groups that
+// carry Firedrill, sshd or pid 1 are refused.
 package group
 
 import (
@@ -18,12 +18,16 @@ import (
 	"github.com/firedrill-io/firedrill/plugins/fault"
 )
 
-// Group identifies a control group in the hierarchy of one v1 controller.
+// Group identifies a control group in the hierarchy of one v1 controller, or in v2.
 type Group struct {
-	Mount string `json:"mount"` // of the hierarchy
-	Path  string `json:"path"`  // below Mount, absolute
-	Inode uint64 `json:"inode"` // another group of the same name has another one
+	Mount   string `json:"mount"`             // of the hierarchy
+	Path    string `json:"path"`              // below Mount, absolute
+	Inode   uint64 `json:"inode"`             // another group of the same name has another one
+	Version int    `json:"version,omitempty"` // 2 for cgroup v2; else v1
 }
+
+// V2 says that the group is one of cgroup v2.
+func (g Group) V2() bool { return g.Version == 2 }
 
 // Dir is the group's folder.
 func (g Group) Dir() string { return filepath.Join(g.Mount, g.Path) }
@@ -33,16 +37,16 @@ func servicePaths(service string) []string {
 	return []string{"/svc/" + service, "/system.slice/" + service + ".service"}
 }
 
-// Find finds the group of a service, or the one at a path, in the v1 hierarchy
-// of controller. It refuses what is not there and what must not be touched,
-// naming the parameter (service or group); fault.ErrUnsupported if the
-// controller is not on v1.
+// Find finds the group of a service, or the one at a path, in the hierarchy of
+// controller. It refuses what is not there and what must not be touched, naming
+// the parameter (service or group); fault.ErrUnsupported if no hierarchy has the
+// controller.
 func Find(controller, service, at string) (Group, error) {
 	all, err := cgroup.Hierarchies()
 	if err != nil {
 		return Group{}, err
 	}
-	mount, err := pick(all, controller)
+	from, err := pick(all, controller)
 	if err != nil {
 		return Group{}, err
 	}
@@ -51,7 +55,7 @@ func Find(controller, service, at string) (Group, error) {
 		return Group{}, err
 	}
 	for _, p := range paths {
-		g := Group{Mount: mount, Path: p}
+		g := Group{Mount: from.Mount, Path: p, Version: from.Version}
 		g.Inode, err = cgroup.Inode(g.Dir())
 		if gone(err) {
 			continue
@@ -61,24 +65,17 @@ func Find(controller, service, at string) (Group, error) {
 		}
 		return g, g.spared(field)
 	}
-	return Group{}, fault.Refuse(field, "no control group %s in %s; name one that is there", strings.Join(paths, " or "), mount)
+	return Group{}, fault.Refuse(field, "no control group %s in %s; name one that is there", strings.Join(paths, " or "), from.Mount)
 }
 
-// pick returns where the v1 hierarchy of controller is mounted.
-func pick(all []cgroup.Hierarchy, controller string) (string, error) {
-	v2 := false
+// pick returns the hierarchy that has the controller: each is in one only.
+func pick(all []cgroup.Hierarchy, controller string) (cgroup.Hierarchy, error) {
 	for _, h := range all {
 		if slices.Contains(h.Controllers, controller) {
-			if h.Version == 1 {
-				return h.Mount, nil
-			}
-			v2 = true
+			return h, nil
 		}
 	}
-	if v2 {
-		return "", fmt.Errorf("%w: this host limits %s through cgroup v2, which comes later; boot it with systemd.unified_cgroup_hierarchy=0 to use v1 until then", fault.ErrUnsupported, controller)
-	}
-	return "", fmt.Errorf("%w: no cgroup hierarchy with the controller %s is mounted", fault.ErrUnsupported, controller)
+	return cgroup.Hierarchy{}, fmt.Errorf("%w: no cgroup hierarchy with the controller %s is mounted", fault.ErrUnsupported, controller)
 }
 
 // wanted are the paths that may be meant, and the parameter that says so.

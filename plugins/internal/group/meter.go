@@ -11,12 +11,34 @@ import (
 
 	"github.com/containerd/cgroups/v3/cgroup1"
 	stats "github.com/containerd/cgroups/v3/cgroup1/stats"
+	"github.com/containerd/cgroups/v3/cgroup2"
+	stats2 "github.com/containerd/cgroups/v3/cgroup2/stats"
 
 	"github.com/firedrill-io/firedrill/internal/cgroup"
 	"github.com/firedrill-io/firedrill/plugins/fault"
 )
 
-// Stat reads the counters of the group in one controller, through a hierarchy
+// StatV2 reads counters of a group of cgroup v2. A file that the kernel does not
+// have is left out of them.
+func (g Group) StatV2(which cgroup2.StatMask) (*stats2.Metrics, error) {
+	m, err := cgroup2.Load(g.Path, cgroup2.WithMountpoint(g.Mount))
+	if err != nil {
+		return nil, fmt.Errorf("find control group %s: %w", g.Path, err)
+	}
+	counters, err := m.StatFiltered(which)
+	if err == nil {
+		_, err = cgroup.Inode(g.Dir()) // the library takes a group that is gone for one without counters
+	}
+	if gone(err) {
+		return nil, fmt.Errorf("%w: %w", fault.ErrGone, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read counters of control group %s: %w", g.Path, err)
+	}
+	return counters, nil
+}
+
+// Stat reads the counters of a v1 group in one controller, through a hierarchy
 // of that controller alone: the library reads and writes through all it is given.
 func (g Group) Stat(controller cgroup1.Name) (*stats.Metrics, error) {
 	root := filepath.Dir(g.Mount)
@@ -56,9 +78,11 @@ func (g Group) In(controller cgroup1.Name) (other Group, ok bool) {
 		return other, false
 	}
 	other.Path = g.Path
-	if other.Mount, err = pick(all, string(controller)); err != nil {
+	from, err := pick(all, string(controller))
+	if err != nil || from.Version != 1 {
 		return other, false
 	}
+	other.Mount = from.Mount
 	own, err1 := cgroup.Procs(g.Dir())
 	theirs, err2 := cgroup.Procs(other.Dir())
 	return other, err1 == nil && err2 == nil && slices.Equal(own, theirs)
@@ -69,6 +93,9 @@ func (g Group) In(controller cgroup1.Name) (other Group, ok bool) {
 // information, which v1 has not. ok only if the group's processes are together
 // in one v2 group of their own.
 func (g Group) Pressure(resource string) (share float64, ok bool) {
+	if g.V2() {
+		return pressure(g.Dir(), resource)
+	}
 	v2, err := cgroup.V2()
 	if err != nil {
 		return 0, false
@@ -89,9 +116,13 @@ func (g Group) Pressure(resource string) (share float64, ok bool) {
 	if err != nil || len(own) != len(pids) {
 		return 0, false
 	}
-	text, err := cgroup.Read(filepath.Join(v2.Mount, at), resource+".pressure")
+	return pressure(filepath.Join(v2.Mount, at), resource)
+}
+
+func pressure(dir, resource string) (share float64, ok bool) {
+	text, err := cgroup.Read(dir, resource+".pressure")
 	if err != nil {
-		return 0, false
+		return 0, false // a kernel that does not count it (psi=0)
 	}
 	return someAvg10(text)
 }

@@ -68,6 +68,15 @@ func (s Setting) Revert(t fault.Target) error {
 	return s.write(s.Before)
 }
 
+// TakeBack writes Before if the file holds After, and leaves any other value: it
+// ends a setting that was meant for a moment.
+func (s Setting) TakeBack(t fault.Target) error {
+	if now, err := s.Now(t); err != nil || now != s.After {
+		return err
+	}
+	return s.write(s.Before)
+}
+
 // write changes the file of a group that is there. The library's Update would
 // make the group anew if it had gone.
 func (s Setting) write(text string) error {

@@ -18,9 +18,9 @@ import (
 // Service is a service of the host under test, which InHost tunes the group of.
 const Service = "demo"
 
-// New makes a group in the v1 hierarchy of controller, with files set to what
-// they shall hold, and returns its folder and its path; it goes with the test.
-// Start loads after it.
+// New makes a group in the hierarchy of controller, with files set to what they
+// shall hold, and returns its folder and its path; it goes with the test. Start
+// loads after it.
 func New(t testing.TB, controller string, files ...[2]string) (dir, path string) {
 	t.Helper()
 	need.Check(t, need.Root)
@@ -35,29 +35,36 @@ func New(t testing.TB, controller string, files ...[2]string) (dir, path string)
 // V2 stands for the v2 hierarchy in place of a v1 controller.
 const V2 = "v2"
 
-// Also makes the group of a path in the v1 hierarchy of another controller, or
-// in v2, and returns its folder; it goes with the test.
+// Also makes the group of a path in the hierarchy of another controller, or in
+// v2, and returns its folder; it goes with the test.
 func Also(t testing.TB, controller, path string) (dir string) {
 	t.Helper()
-	mount, err := mountOf(controller)
+	h, err := hierarchyOf(controller)
 	must(t, err)
-	dir = filepath.Join(mount, path)
+	dir = filepath.Join(h.Mount, path)
 	must(t, cgroup.Create(dir))
 	t.Cleanup(func() { must(t, cgroup.Remove(dir, 5*time.Second)) })
 	return dir
 }
 
-func mountOf(controller string) (string, error) {
+// OnV2 says that cgroup v2 has the controller on this machine. A machine without
+// control groups, and one where tests may not touch them, counts as v1.
+func OnV2(controller string) bool {
+	h, err := hierarchyOf(controller)
+	return err == nil && h.Version == 2
+}
+
+func hierarchyOf(controller string) (cgroup.Hierarchy, error) {
 	all, err := cgroup.Hierarchies()
 	if err != nil {
-		return "", err
+		return cgroup.Hierarchy{}, err
 	}
 	for _, h := range all {
-		if h.Version == 2 && controller == V2 || h.Version == 1 && slices.Contains(h.Controllers, controller) {
-			return h.Mount, nil
+		if h.Version == 2 && controller == V2 || slices.Contains(h.Controllers, controller) {
+			return h, nil
 		}
 	}
-	return "", fmt.Errorf("find controller %s: %w", controller, cgroup.ErrNoHierarchy)
+	return cgroup.Hierarchy{}, fmt.Errorf("find controller %s: %w", controller, cgroup.ErrNoHierarchy)
 }
 
 // Text is what a file of a group holds.
@@ -72,8 +79,8 @@ func Text(t testing.TB, dir, file string) string {
 type Knob struct{ Controller, File string }
 
 // dir is the group as the machine sees it.
-func (k Knob) dir(h *faulttest.Host) (string, error) {
-	s, err := h.Lab.Power().Status(context.Background(), h.Name)
+func (k Knob) dir(host *faulttest.Host) (string, error) {
+	s, err := host.Lab.Power().Status(context.Background(), host.Name)
 	if err != nil {
 		return "", err
 	}
@@ -81,12 +88,12 @@ func (k Knob) dir(h *faulttest.Host) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	host, err := filepath.Rel(v2.Mount, s.Cgroup)
+	below, err := filepath.Rel(v2.Mount, s.Cgroup)
 	if err != nil {
 		return "", err
 	}
-	mount, err := mountOf(k.Controller)
-	return filepath.Join(mount, host, "svc", Service), err
+	h, err := hierarchyOf(k.Controller)
+	return filepath.Join(h.Mount, below, "svc", Service), err
 }
 
 // Make makes the group, with the file set to text.
@@ -96,7 +103,16 @@ func (k Knob) Make(text string) func(*faulttest.Host) error {
 		if err != nil {
 			return err
 		}
-		return errors.Join(cgroup.Create(filepath.Dir(dir)), cgroup.Create(dir), cgroup.Write(dir, k.File, text))
+		services := filepath.Dir(dir)
+		if err := cgroup.Create(services); err != nil {
+			return err
+		}
+		if OnV2(k.Controller) {
+			if err := cgroup.Write(services, "cgroup.subtree_control", "+"+k.Controller); err != nil {
+				return err
+			}
+		}
+		return errors.Join(cgroup.Create(dir), cgroup.Write(dir, k.File, text))
 	}
 }
 

@@ -1,0 +1,156 @@
+package vmtest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/firedrill-io/firedrill/internal/proc"
+)
+
+// Config is a machine to be booted.
+type Config struct {
+	Images string // folder with vmlinuz and root.ext4, made by .ci/vm-image
+	// Program is the executable, statically linked, that calls Guest first.
+	Program string
+	// Job is a folder that the machine sees as /job. A file "test" in it is run
+	// with the arguments in "args", each ended by a NUL, in the folder "work";
+	// then the machine is switched off. Unit files in "units" are started.
+	Job     string
+	Systemd bool
+	// Reach are ports of the machine that can be dialled here, on loopback: port
+	// here by port there. The machine reaches this one's loopback as Outside.
+	Reach  map[int]int
+	Output *os.File // what the test prints; nil: nowhere
+	Memory int      // MiB; 0: 2048
+}
+
+// Outside is the address at which a machine sees who booted it.
+const Outside = "10.0.2.2"
+
+// qemu is the emulator of Debian's qemu-system-x86.
+const qemu = "/usr/bin/qemu-system-x86_64"
+
+// Machine is one that was booted.
+type Machine struct {
+	folder  string
+	process *proc.Process
+	ended   chan struct{}
+	code    int // of qemu
+	err     error
+}
+
+// Boot starts a machine. The caller must Close it.
+func Boot(cfg Config) (*Machine, error) {
+	folder, err := os.MkdirTemp("", "firedrill-vm")
+	if err != nil {
+		return nil, fmt.Errorf("boot machine: %w", err)
+	}
+	m := &Machine{folder: folder, ended: make(chan struct{})}
+	if err := m.start(cfg); err != nil {
+		return nil, errors.Join(fmt.Errorf("boot machine: %w", err), os.RemoveAll(folder))
+	}
+	go func() {
+		m.code, m.err = m.process.Wait()
+		close(m.ended)
+	}()
+	return m, nil
+}
+
+func (m *Machine) start(cfg Config) error {
+	if err := writeInitrd(m.path("initrd"), cfg.Program); err != nil {
+		return err
+	}
+	if err := writeDisk(m.path("job.ext4"), cfg.Job); err != nil {
+		return err
+	}
+	errs, err := os.Create(m.path("qemu.log"))
+	if err != nil {
+		return err
+	}
+	defer errs.Close()
+	m.process, err = proc.Start(proc.Spec{
+		Path: qemu, Args: m.arguments(cfg), Stdout: cfg.Output, Stderr: errs,
+		Attr: &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL},
+	})
+	return err
+}
+
+func (m *Machine) arguments(cfg Config) []string {
+	mode := "job"
+	if cfg.Systemd {
+		mode = "systemd"
+	}
+	if cfg.Memory == 0 {
+		cfg.Memory = 2048
+	}
+	// Never kvm: where this machine is itself a guest, /dev/kvm may open and yet
+	// crawl. The kernel's self tests and mitigations cost time and test nothing here.
+	command := "console=ttyS0 quiet panic=-1 mitigations=off nokaslr net.ifnames=0 no_timer_check cryptomgr.notests " + modeArg + mode
+	network := "user,id=n0"
+	for here, there := range cfg.Reach {
+		network += fmt.Sprintf(",hostfwd=tcp:127.0.0.1:%d-:%d", here, there)
+	}
+	return []string{
+		"-M", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", strconv.Itoa(cfg.Memory),
+		"-nodefaults", "-no-user-config", "-display", "none",
+		"-kernel", filepath.Join(cfg.Images, "vmlinuz"), "-initrd", m.path("initrd"), "-append", command,
+		"-drive", "if=none,id=root,format=raw,snapshot=on,file=" + filepath.Join(cfg.Images, "root.ext4"), "-device", "nvme,drive=root,serial=" + rootDisk,
+		"-drive", "if=none,id=job,format=raw,cache=unsafe,file=" + m.path("job.ext4"), "-device", "nvme,drive=job,serial=" + jobDisk,
+		"-netdev", network, "-device", "virtio-net-pci,netdev=n0",
+		"-serial", "file:" + m.path("console"), "-serial", "stdio",
+	}
+}
+
+func (m *Machine) path(name string) string { return filepath.Join(m.folder, name) }
+
+// exitLine is how Guest says on the kernel's console that the test ended.
+const exitLine = "firedrill-vm: exit "
+
+var exitForm = regexp.MustCompile(exitLine + `(\d+)`)
+
+// Wait waits until the machine is off and returns the exit code of its test. A
+// machine that went off without one is an error, as is one that ctx ended.
+func (m *Machine) Wait(ctx context.Context) (int, error) {
+	select {
+	case <-m.ended:
+	case <-ctx.Done():
+		return 0, fmt.Errorf("wait for machine: %w; its console says:\n%s", context.Cause(ctx), m.Console())
+	}
+	if found := exitForm.FindStringSubmatch(m.Console()); found != nil {
+		return strconv.Atoi(found[1])
+	}
+	log, _ := os.ReadFile(m.path("qemu.log"))
+	return 0, errors.Join(fmt.Errorf("the machine went off before its test ended (qemu: code %d): %s\n%s", m.code, log, m.Console()), m.err)
+}
+
+// Console is the end of what the kernel and the first process said.
+func (m *Machine) Console() string {
+	b, _ := os.ReadFile(m.path("console"))
+	if len(b) > 8<<10 {
+		b = b[len(b)-8<<10:]
+	}
+	return strings.ToValidUTF8(string(bytes.ReplaceAll(b, []byte("\r"), nil)), "?")
+}
+
+// Close takes the machine's power and removes what it was made of.
+func (m *Machine) Close() error {
+	err := m.process.Kill()
+	if errors.Is(err, proc.ErrGone) {
+		err = nil
+	}
+	select {
+	case <-m.ended:
+	case <-time.After(10 * time.Second):
+		err = errors.Join(err, errors.New("close machine: qemu does not end"))
+	}
+	return errors.Join(err, os.RemoveAll(m.folder))
+}

@@ -1,0 +1,22 @@
+package vmtest
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/firedrill-io/firedrill/internal/proc"
+)
+
+// writeDisk makes a file system image that holds what is in folder, mke2fs(8).
+func writeDisk(path, folder string) error {
+	p, err := proc.Start(proc.Spec{
+		Path: "/sbin/mke2fs", Args: []string{"-q", "-F", "-t", "ext4", "-m", "0", "-d", folder, path, "512M"}, Stderr: os.Stderr,
+	})
+	if err != nil {
+		return err
+	}
+	if code, err := p.Wait(); err != nil || code != 0 {
+		return fmt.Errorf("make disk of %s: exit code %d: %w", folder, code, err)
+	}
+	return nil
+}

@@ -1,0 +1,86 @@
+package memory
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/firedrill-io/firedrill/internal/need"
+	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
+)
+
+// foundHigh is a brake that was there: 900 MiB.
+const foundHigh = "943718400"
+
+func group2(t *testing.T) (dir, path string) {
+	t.Helper()
+	need.Check(t, need.Root)
+	return grouptest.New(t, "memory", tuned, [2]string{highFile, foundHigh})
+}
+
+func asFound(t *testing.T, dir string) {
+	t.Helper()
+	for file, want := range map[string]string{maxFile: found, highFile: foundHigh} {
+		if got := grouptest.Text(t, dir, file); got != want {
+			t.Errorf("%s was found as %s and left as %s", file, want, got)
+		}
+	}
+}
+
+// Where it is allowed, a limit below what is used kills; the twin, where it is
+// not, is TestLimitBelowUsageIsRefused. v1 has no such limit to give.
+func TestOOMAllowed(t *testing.T) {
+	if !onV2 {
+		_, path := grouptest.New(t, "memory", tuned)
+		var refused *fault.RefusedError
+		if _, err := (Plugin{}).Prepare(t.Context(), here, Params{Limit: "64MiB", Group: path, OOM: oomAllowed}); !errors.As(err, &refused) || refused.Field != "oom" {
+			t.Errorf("error %v, want a refusal of oom", err)
+		}
+		return
+	}
+	dir, path := group2(t)
+	load := grouptest.Hold(t, 128*mib, dir)
+	if said := load.Says(); said != "held\n" {
+		t.Fatalf("the program said %q", said)
+	}
+	c := prepare(t, Params{Limit: "64MiB", Group: path, OOM: oomAllowed})
+	if c.OOMGroup != "0" {
+		t.Errorf("memory.oom.group was recorded as %q", c.OOMGroup)
+	}
+	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
+	if code, err := load.Wait(); code != 137 || err != nil {
+		t.Errorf("the program that used too much: code %d, %v", code, err)
+	}
+	o := observe(t, c)
+	if o.Dose != fault.Exercised || o.Achieved[4].Value < 1 {
+		t.Errorf("observed %s, %+v", o.Dose, o.Achieved)
+	}
+	if used := number(t, dir, "memory.current"); used > 64*mib {
+		t.Errorf("the group uses %d bytes, its limit is 64 MiB", used)
+	}
+	must(t, Plugin{}.Revert(t.Context(), here, c))
+	asFound(t, dir)
+}
+
+// The brake that makes room is gone when the limit is there, and after a crash
+// between the two the record alone puts both back.
+func TestBrakeIsPutBack(t *testing.T) {
+	if !onV2 {
+		return // v1 needs none
+	}
+	dir, path := group2(t)
+	c := prepare(t, Params{Limit: "64MiB", Group: path})
+	must(t, c.Brake.Apply(here))
+	if o := observe(t, c); o.State != fault.Partial {
+		t.Errorf("with the brake alone: observed %s", o.State)
+	}
+	must(t, Plugin{}.Revert(t.Context(), here, c))
+	asFound(t, dir)
+	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
+	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
+	if got := grouptest.Text(t, dir, highFile); got != foundHigh {
+		t.Errorf("%s is %s beside the limit, found was %s", highFile, got, foundHigh)
+	}
+	must(t, Plugin{}.Revert(t.Context(), here, c))
+	asFound(t, dir)
+}
