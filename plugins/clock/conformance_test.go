@@ -29,6 +29,7 @@ func setup(h *faulttest.Host) error {
 }
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	faulttest.Run(t, driver, faulttest.Case{
 		Params: Params{Executable: program, Shift: "-1h"},
 		Setup:  setup,
@@ -37,12 +38,14 @@ func TestConformance(t *testing.T) {
 }
 
 func TestConformanceOfRefusals(t *testing.T) {
+	t.Parallel()
 	for field, p := range map[string]Params{
 		"shift":      {Executable: program, Shift: "yesterday"},
 		"executable": {Executable: "nobody", Shift: "1h"},
 		"group":      {Group: "/", Shift: "1h"},
 	} {
 		t.Run(field, func(t *testing.T) {
+			t.Parallel()
 			faulttest.Run(t, driver, faulttest.Case{Params: p, Refused: field, Setup: setup})
 		})
 	}

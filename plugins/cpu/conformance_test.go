@@ -34,6 +34,7 @@ func per(v1, v2 string) string {
 var found = per("170000", "170000 100000")
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	faulttest.Run(t, driver, faulttest.Case{
 		Params: Params{Quota: "20%", Service: grouptest.Service},
 		Setup:  knob.Make(found),
@@ -51,12 +52,14 @@ func TestConformance(t *testing.T) {
 }
 
 func TestConformanceOfRefusals(t *testing.T) {
+	t.Parallel()
 	for field, p := range map[string]Params{
 		"service": {Quota: "20%", Service: "nobody"},
 		"group":   {Quota: "20%", Group: "/"},
 		"quota":   {Quota: "180%", Service: grouptest.Service},
 	} {
 		t.Run(field, func(t *testing.T) {
+			t.Parallel()
 			faulttest.Run(t, driver, faulttest.Case{Params: p, Refused: field, Setup: knob.Make(found)})
 		})
 	}

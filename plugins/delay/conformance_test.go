@@ -21,6 +21,7 @@ func TestMain(m *testing.M) { faulttest.Main(m, driver) }
 // Without netem the delay ends with its process, which the suite kills and takes
 // for a mere restart: TestRelayDiesOpen says what is right then.
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	need.Check(t, need.Netem)
 	faulttest.Run(t, driver, faulttest.Case{
 		Params:  Params{Latency: "50ms", Jitter: "10ms", Selection: traffic.Selection{To: []string{"10.77.2.1"}}},
@@ -29,6 +30,7 @@ func TestConformance(t *testing.T) {
 }
 
 func TestConformanceOfRefusals(t *testing.T) {
+	t.Parallel()
 	faulttest.Run(t, driver, faulttest.Case{Params: Params{Latency: "50", Selection: traffic.Selection{To: []string{"10.77.2.1"}}}, Refused: "latency"})
 }
 

@@ -18,6 +18,7 @@ func TestMain(m *testing.M) { faulttest.Main(m, driver) }
 
 // Another owner's files on the same disk stay, whatever room they take.
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	theirs := func(h *faulttest.Host) string { return h.Path("/data/theirs") }
 	faulttest.Run(t, driver, faulttest.Case{
 		Params: Params{Path: "/data", Leave: "10%"},
@@ -41,6 +42,7 @@ func TestConformance(t *testing.T) {
 }
 
 func TestConformanceOfRefusals(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		field string
 		p     Params
@@ -50,6 +52,7 @@ func TestConformanceOfRefusals(t *testing.T) {
 		"less free already":   {"leave", Params{Path: "/data", Leave: "99.9%"}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			faulttest.Run(t, driver, faulttest.Case{Params: c.p, Refused: c.field})
 		})
 	}

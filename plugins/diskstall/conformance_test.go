@@ -30,6 +30,7 @@ func frozen(h *faulttest.Host) (bool, error) {
 
 // Somebody who thaws has the last word.
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	faulttest.Run(t, driver, faulttest.Case{
 		Params: Params{Path: "/data"},
 		Meter: func(h *faulttest.Host) ([]fault.Measure, error) {
@@ -51,8 +52,10 @@ func TestConformance(t *testing.T) {
 }
 
 func TestConformanceOfRefusals(t *testing.T) {
+	t.Parallel()
 	for name, path := range map[string]string{"the agent's records": "/state", "in memory": "/tmp", "the host's own": "/"} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			faulttest.Run(t, driver, faulttest.Case{Params: Params{Path: path}, Refused: "path"})
 		})
 	}

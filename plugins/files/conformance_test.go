@@ -22,6 +22,7 @@ func TestMain(m *testing.M) {
 // Of the 65,525 inodes that a lab host has free on /data some 5,500 are taken: the
 // suite lists every file again and again. Another owner's file stays.
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	theirs := func(h *faulttest.Host) string { return h.Path("/data/theirs") }
 	faulttest.Run(t, driver, faulttest.Case{
 		Params: Params{Which: "inodes", Leave: 60_000, Path: "/data"},
@@ -42,12 +43,14 @@ func TestConformance(t *testing.T) {
 }
 
 func TestConformanceOfRefusals(t *testing.T) {
+	t.Parallel()
 	for field, p := range map[string]Params{
 		"path":    {Which: "inodes", Path: "/state"},
 		"service": {Which: "descriptors", Service: "nobody"},
 		"group":   {Which: "descriptors", Group: "/"},
 	} {
 		t.Run(field, func(t *testing.T) {
+			t.Parallel()
 			faulttest.Run(t, driver, faulttest.Case{Params: p, Refused: field})
 		})
 	}

@@ -41,6 +41,7 @@ func set(n int) func(*faulttest.Host) error {
 }
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	faulttest.Run(t, driver, faulttest.Case{
 		Params: Params{Device: "/data", Write: "1MiB/s", Service: grouptest.Service},
 		Setup: onData(func(h *faulttest.Host, device string) error {
@@ -70,6 +71,7 @@ func TestConformance(t *testing.T) {
 }
 
 func TestConformanceOfRefusals(t *testing.T) {
+	t.Parallel()
 	for field, p := range map[string]Params{
 		"service": {Device: "/data", Write: "1MiB/s", Service: "nobody"},
 		"group":   {Device: "/data", Write: "1MiB/s", Group: "/"},
@@ -77,6 +79,7 @@ func TestConformanceOfRefusals(t *testing.T) {
 		"write":   {Device: "/data", Write: "6MiB/s", Service: grouptest.Service},
 	} {
 		t.Run(field, func(t *testing.T) {
+			t.Parallel()
 			faulttest.Run(t, driver, faulttest.Case{Params: p, Refused: field, Setup: onData(func(h *faulttest.Host, device string) error {
 				return knob.Make(fmt.Sprint(device, " ", found))(h)
 			})})

@@ -34,6 +34,7 @@ func keeper(h *faulttest.Host) error {
 }
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	faulttest.Run(t, driver, faulttest.Case{
 		Params: Params{Executable: program},
 		Setup:  keeper,
@@ -42,6 +43,7 @@ func TestConformance(t *testing.T) {
 }
 
 func TestConformanceOfRefusals(t *testing.T) {
+	t.Parallel()
 	for field, p := range map[string]Params{
 		"executable": {Executable: "nobody"},
 		"group":      {Group: "/"},
@@ -49,6 +51,7 @@ func TestConformanceOfRefusals(t *testing.T) {
 		"every":      {Executable: program, Every: "1us"},
 	} {
 		t.Run(field, func(t *testing.T) {
+			t.Parallel()
 			faulttest.Run(t, driver, faulttest.Case{Params: p, Refused: field, Setup: keeper})
 		})
 	}

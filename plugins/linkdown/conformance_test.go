@@ -29,6 +29,7 @@ func onEth0(act func(netlink.Link) error) func(*faulttest.Host) error {
 }
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	faulttest.Run(t, driver, faulttest.Case{
 		Params: Params{Device: "eth0"},
 		Setup: onEth0(func(link netlink.Link) error {
@@ -59,6 +60,7 @@ func TestConformance(t *testing.T) {
 }
 
 func TestConformanceOfRefusals(t *testing.T) {
+	t.Parallel()
 	for _, device := range []string{"lo", "nosuch"} {
 		t.Run(device, func(t *testing.T) {
 			faulttest.Run(t, driver, faulttest.Case{Params: Params{Device: device}, Refused: "device"})

@@ -33,6 +33,7 @@ var knob = grouptest.Knob{Controller: "memory", File: per(limitFile, maxFile)}
 const found = "734003200"
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	faulttest.Run(t, driver, faulttest.Case{
 		Params: Params{Limit: "256MiB", Service: grouptest.Service},
 		Setup:  knob.Make(found),
@@ -49,12 +50,14 @@ func TestConformance(t *testing.T) {
 }
 
 func TestConformanceOfRefusals(t *testing.T) {
+	t.Parallel()
 	for field, p := range map[string]Params{
 		"service": {Limit: "256MiB", Service: "../svc"},
 		"group":   {Limit: "256MiB", Group: "/svc/nobody"},
 		"limit":   {Limit: "1GiB", Service: grouptest.Service},
 	} {
 		t.Run(field, func(t *testing.T) {
+			t.Parallel()
 			faulttest.Run(t, driver, faulttest.Case{Params: p, Refused: field, Setup: knob.Make(found)})
 		})
 	}

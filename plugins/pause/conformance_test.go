@@ -24,6 +24,7 @@ var (
 // Another owner who lets the group go on has the last word: it goes on after
 // Revert as well.
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	faulttest.Run(t, driver, faulttest.Case{
 		Params: Params{Service: grouptest.Service},
 		Setup:  knob.Make("0"),
@@ -40,11 +41,13 @@ func TestConformance(t *testing.T) {
 }
 
 func TestConformanceOfRefusals(t *testing.T) {
+	t.Parallel()
 	for field, p := range map[string]Params{
 		"service": {Service: "nobody"},
 		"group":   {Group: "/"},
 	} {
 		t.Run(field, func(t *testing.T) {
+			t.Parallel()
 			faulttest.Run(t, driver, faulttest.Case{Params: p, Refused: field, Setup: knob.Make("0")})
 		})
 	}
@@ -52,5 +55,6 @@ func TestConformanceOfRefusals(t *testing.T) {
 
 // A group that somebody else holds is not ours to let go on.
 func TestConformanceOfAHeldGroup(t *testing.T) {
+	t.Parallel()
 	faulttest.Run(t, driver, faulttest.Case{Params: Params{Service: grouptest.Service}, Refused: "service", Setup: knob.Make("1")})
 }

@@ -23,6 +23,7 @@ var knob = grouptest.Knob{Controller: "pids", File: limitFile}
 const found = "345"
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	faulttest.Run(t, driver, faulttest.Case{
 		Params: Params{Limit: 12, Service: grouptest.Service},
 		Setup:  knob.Make(found),
@@ -39,6 +40,7 @@ func TestConformance(t *testing.T) {
 }
 
 func TestConformanceOfRefusals(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		field string
 		p     Params
@@ -50,6 +52,7 @@ func TestConformanceOfRefusals(t *testing.T) {
 		"service, group": {"group", Params{Limit: 12, Service: grouptest.Service, Group: "/svc/demo"}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			faulttest.Run(t, driver, faulttest.Case{Params: c.p, Refused: c.field, Setup: knob.Make(found)})
 		})
 	}

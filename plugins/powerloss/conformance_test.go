@@ -12,6 +12,7 @@ import (
 var driver = fault.NewDriver[Params, Change](&Plugin{})
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	var theirs string // boot id of the host that somebody else switched on
 	faulttest.Run(t, driver, faulttest.Case{
 		Disturb: &faulttest.Disturbance{

@@ -48,6 +48,7 @@ func client(h *faulttest.Host) error {
 }
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	faulttest.Run(t, driver, faulttest.Case{
 		Params: Params{Ports: []string{"5001"}},
 		Setup:  client,
@@ -56,5 +57,6 @@ func TestConformance(t *testing.T) {
 }
 
 func TestConformanceOfRefusals(t *testing.T) {
+	t.Parallel()
 	faulttest.Run(t, driver, faulttest.Case{Params: Params{To: []string{"pluto"}}, Refused: "to[0]"})
 }
