@@ -13,9 +13,9 @@ import (
 
 // docs/live.svg is the picture of the recorded run while the store elects.
 func TestDocs(t *testing.T) {
-	const path, columns, rows = "../../../docs/live.svg", 100, 26
+	const path, columns, rows = "../../../docs/live.svg", 100, 30
 	var s state
-	now, boot := play(t, &s, 56*time.Second)
+	now, boot := play(t, &s, 33*time.Second)
 	got := svg(frame{look: look{true}, s: &s, now: now, boot: boot, columns: columns, rows: rows}.draw(), columns, rows)
 	if *update {
 		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/firedrill-io/firedrill/experiments"
+	"github.com/firedrill-io/firedrill/injector/internal/crowd"
 	"github.com/firedrill-io/firedrill/injector/internal/ledger"
 	"github.com/firedrill-io/firedrill/injector/internal/plan"
 	"github.com/firedrill-io/firedrill/injector/internal/probe"
@@ -22,7 +23,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// entry is one call of the runner, as a real run of the files in testdata made it.
+// entry is one call of the runner, as a real run of the files in testdata made it;
+// times are cut to milliseconds.
 type entry struct {
 	At     time.Time       `json:"at"`
 	Layout *string         `json:"layout"`
@@ -32,6 +34,7 @@ type entry struct {
 	Line   bool            `json:"line"`
 	Sample *probe.Sample   `json:"sample"`
 	Write  *ledger.Write   `json:"write"`
+	Second *crowd.Second   `json:"second"`
 	Judged *report.Layout  `json:"judged"`
 }
 
@@ -121,6 +124,8 @@ func (s *state) replay(e entry, sc scene) {
 		s.sample(*e.Sample)
 	case e.Write != nil:
 		s.write(*e.Write)
+	case e.Second != nil:
+		s.second(*e.Second)
 	case e.Judged != nil:
 		s.verdict(*e.Judged)
 	}
