@@ -156,9 +156,15 @@ func asked(i plan.Injection, o fault.Observation) string {
 	return string(i.Kind)
 }
 
+const mebibyte = 1 << 20
+
+// measures are figures in words; 2.5e+07 bytes are none.
 func measures(ms []fault.Measure) string {
 	var out []string
 	for _, m := range ms {
+		if m.Unit == "bytes" && m.Value >= mebibyte {
+			m.Value, m.Unit = m.Value/mebibyte, "MiB"
+		}
 		text := fmt.Sprintf("%s: %.6g", m.Name, m.Value)
 		if !strings.Contains(m.Name, m.Unit) { // "hosts with processes: 0", not "… 0 hosts"
 			text += " " + m.Unit
