@@ -103,7 +103,7 @@ KINDS       = $(filter-out examples fault faulttest internal,$(notdir $(patsubst
 generate: build ## everything that is generated and committed
 	@for kind in $(KINDS); do echo "describing $$kind" && bin/hostagent plugin $$kind --describe > bin/describe.json && mv bin/describe.json plugins/$$kind/ || exit 1; done
 	@go run ./docs/example/mtu/alone --describe > bin/describe.json && mv bin/describe.json docs/example/mtu/
-	go generate ./plugins/... ./experiments/... ./internal/... ./injector/...
+	go generate ./plugins/... ./experiments/... ./internal/... ./injector/... ./docs/...
 
 clean:
 	rm -rf bin
