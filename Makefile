@@ -36,7 +36,7 @@ test: setup build ## every test this machine can run
 # What is tried on a typical host, booted for it: a stock kernel, cgroup v2
 # alone, systemd, no KVM. See docs/vm-tests.md.
 VM_PACKAGES := ./internal/cgroup ./plugins/internal/group ./plugins/cpu ./plugins/memory ./plugins/partition
-VM_LAB      := ^(TestHostIsItsOwn|TestAgents|TestServices|TestOnAfterLeftovers|TestServiceOfSystemd)$$
+VM_LAB      := ^(TestHostIsItsOwn|TestAgents|TestServices|TestOnAfterLeftovers|TestOwnerGone|TestServiceOfSystemd)$$
 VM_TEST     := go test -json -count 1 -timeout 9m -p 1
 test-vm: build ## the tests that need a typical host, in a virtual machine
 	@.ci/setup --vm && .ci/vm-image

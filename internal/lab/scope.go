@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/firedrill-io/firedrill/internal/cgroup"
@@ -53,11 +54,10 @@ func (s *supervisor) enterScope() error {
 	return nil
 }
 
-// endScope waits until systemd has removed the scope of a lab without processes.
-// It may miss the end of the last one when many groups come and go: then it is
-// told. The caller is outside of the scope.
+// endScope ends the scope of a lab that has been taken down. systemd may miss that
+// it is empty, so it is told; a caller in the scope ends with it.
 func endScope(scope string) error {
-	if scope == "" || gone(scope, scopePatience) {
+	if scope == "" || !inScope(scope) && gone(scope, scopePatience) {
 		return nil
 	}
 	if err := systemd.Stop(filepath.Base(scope)); err != nil {
@@ -67,6 +67,12 @@ func endScope(scope string) error {
 		return fmt.Errorf("wait for end of %s: systemd still has it; see systemctl status %s", scope, filepath.Base(scope))
 	}
 	return nil
+}
+
+// inScope says whether this process is in the scope.
+func inScope(scope string) bool {
+	b, err := os.ReadFile("/proc/self/cgroup")
+	return err == nil && strings.Contains(string(b), "/"+filepath.Base(scope)+"/")
 }
 
 // scopePatience is how long systemd may take to see by itself that a scope is empty.

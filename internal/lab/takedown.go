@@ -39,14 +39,12 @@ func takeDown(s State) error {
 	if err := removeGroups(s.Groups, downLimit); err != nil {
 		return err
 	}
-	if s.Supervisor.PID != me {
-		if err := endScope(s.Scope); err != nil {
-			return err
-		}
-	}
 	// A mount only in the power role's own namespace; elsewhere there is nothing to undo.
 	_ = unix.Unmount(imagesDir(s.Dir), unix.MNT_DETACH)
-	return removeFolder(s.Dir)
+	if err := removeFolder(s.Dir); err != nil {
+		return err
+	}
+	return endScope(s.Scope) // ends this process too, if it is in there
 }
 
 // end kills a process and waits for its end.

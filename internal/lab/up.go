@@ -240,9 +240,6 @@ func (l *Lab) Down() error {
 	if l.supervisor != nil {
 		<-l.supervisor
 	}
-	if err == nil {
-		err = endScope(l.state.Scope)
-	}
 	if err != nil {
 		return fmt.Errorf("take lab %s down: %w", l.state.ID, err)
 	}
