@@ -107,7 +107,7 @@ func (k Knob) Make(text string) func(*faulttest.Host) error {
 		if err := cgroup.Create(services); err != nil {
 			return err
 		}
-		if OnV2(k.Controller) {
+		if k.Controller != V2 && OnV2(k.Controller) { // v2 itself needs no controller
 			if err := cgroup.Write(services, "cgroup.subtree_control", "+"+k.Controller); err != nil {
 				return err
 			}
