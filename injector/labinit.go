@@ -45,6 +45,9 @@ ${ip.r1}, ${ip.r2}, … the addresses of all; put them in single quotes.`,
 		}
 		fmt.Fprintf(cmd.OutOrStdout(), "wrote %s with %d replicas of %s, and %s; next:\n  injector plan %[5]s\n  injector run %[5]s --lab\n",
 			filepath.Join(dir, prerelease.LabFile), s.Replicas, s.Name, strings.Join(names, ", "), filepath.Join(dir, names[0]))
+		if prerelease.Hidden(s.Program) {
+			fmt.Fprintf(cmd.OutOrStdout(), "%s was copied to %s, as lab hosts do not see its folder: copy it again after a new build\n", s.Exec, filepath.Join(dir, prerelease.Services))
+		}
 		return nil
 	}
 	return cmd

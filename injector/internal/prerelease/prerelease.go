@@ -31,8 +31,8 @@ const (
 // zones is how many zones the replicas are spread over, as far as they reach.
 const zones = 3
 
-// Services is the folder beside the files in which Write puts a link to the
-// service's program, and where run and lab up look for programs first.
+// Services is the folder beside the files in which Write places the service's
+// program, and where run and lab up look for programs first.
 const Services = "services"
 
 // Service is what the experiments are tried on.
@@ -95,7 +95,7 @@ func (s Service) Probe(n int) (string, error) {
 	return "tcp: {connect: " + list + "}", err
 }
 
-// Write writes lab file, experiments and the link to the program into dir, and
+// Write writes lab file, experiments and the program into dir, and
 // returns the experiments' names. It overwrites nothing.
 func Write(dir string, s Service) ([]string, error) {
 	files, err := render(s)
@@ -116,8 +116,8 @@ func Write(dir string, s Service) ([]string, error) {
 		if err := os.Mkdir(links, 0o755); err != nil {
 			return nil, fmt.Errorf("create folder: %w", err)
 		}
-		if err := os.Symlink(s.Program, filepath.Join(links, s.Exec)); err != nil {
-			return nil, fmt.Errorf("link program: %w", err)
+		if err := place(s.Program, filepath.Join(links, s.Exec)); err != nil {
+			return nil, fmt.Errorf("place program: %w", err)
 		}
 	}
 	for _, name := range names {
@@ -126,6 +126,26 @@ func Write(dir string, s Service) ([]string, error) {
 		}
 	}
 	return slices.DeleteFunc(names, func(n string) bool { return n == LabFile }), nil
+}
+
+// Hidden says that a path of this machine is not seen in the hosts of a lab: they
+// have these folders for themselves.
+func Hidden(path string) bool {
+	top, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	return slices.Contains([]string{"tmp", "run", "var", "data", "state", "dev"}, top)
+}
+
+// place links to the program, so that a new build is the one that runs, or copies
+// what a lab's hosts could not see.
+func place(program, at string) error {
+	if !Hidden(program) {
+		return os.Symlink(program, at)
+	}
+	content, err := os.ReadFile(program)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(at, content, 0o755)
 }
 
 // LabFile is the name of the lab file among the written ones.

@@ -74,3 +74,18 @@ func TestHosts(t *testing.T) {
 		}
 	}
 }
+
+// A program that lab hosts see is linked, so that a new build is what runs.
+func TestProgramIsLinked(t *testing.T) {
+	dir, s := filepath.Join(t.TempDir(), "drills"), committed
+	s.Program, s.Exec = "/bin/true", "true"
+	if _, err := Write(dir, s); err != nil {
+		t.Fatal(err)
+	}
+	if target, err := os.Readlink(filepath.Join(dir, Services, "true")); target != "/bin/true" {
+		t.Errorf("link to %q (%v)", target, err)
+	}
+	if Hidden("/home/me/server") || !Hidden("/tmp/server") || Hidden("/tmpfoo/x") {
+		t.Error("wrong folders are hidden")
+	}
+}
