@@ -50,28 +50,30 @@ func bridge() error {
 	return nil
 }
 
-func netem() error {
-	lo, err := netlink.LinkByName("lo")
-	if err != nil {
-		return fmt.Errorf("find lo: %w", err)
-	}
-	attrs := netlink.QdiscAttrs{LinkIndex: lo.Attrs().Index, Handle: netlink.MakeHandle(1, 0), Parent: netlink.HANDLE_ROOT}
-	if err := netlink.QdiscAdd(netlink.NewNetem(attrs, netlink.NetemQdiscAttrs{Latency: 1000})); err != nil {
-		return fmt.Errorf("add netem: %w", err)
-	}
-	return nil
-}
+// The queue disciplines that faults and labs use, added to lo of a namespace of
+// its own.
+var (
+	netem = qdisc("netem", func(a netlink.QdiscAttrs) netlink.Qdisc {
+		return netlink.NewNetem(a, netlink.NetemQdiscAttrs{Latency: 1000})
+	})
+	htb = qdisc("HTB", func(a netlink.QdiscAttrs) netlink.Qdisc { return netlink.NewHtb(a) })
+	tbf = qdisc("TBF", func(a netlink.QdiscAttrs) netlink.Qdisc {
+		return &netlink.Tbf{QdiscAttrs: a, Rate: 1 << 17, Limit: 1 << 16, Buffer: 1 << 16}
+	})
+)
 
-func htb() error {
-	lo, err := netlink.LinkByName("lo")
-	if err != nil {
-		return fmt.Errorf("find lo: %w", err)
+func qdisc(name string, of func(netlink.QdiscAttrs) netlink.Qdisc) func() error {
+	return func() error {
+		lo, err := netlink.LinkByName("lo")
+		if err != nil {
+			return fmt.Errorf("find lo: %w", err)
+		}
+		attrs := netlink.QdiscAttrs{LinkIndex: lo.Attrs().Index, Handle: netlink.MakeHandle(1, 0), Parent: netlink.HANDLE_ROOT}
+		if err := netlink.QdiscAdd(of(attrs)); err != nil {
+			return fmt.Errorf("add %s: %w", name, err)
+		}
+		return nil
 	}
-	attrs := netlink.QdiscAttrs{LinkIndex: lo.Attrs().Index, Handle: netlink.MakeHandle(1, 0), Parent: netlink.HANDLE_ROOT}
-	if err := netlink.QdiscAdd(netlink.NewHtb(attrs)); err != nil {
-		return fmt.Errorf("add HTB: %w", err)
-	}
-	return nil
 }
 
 // u32 adds a filter to the one queue discipline for filters alone.

@@ -13,7 +13,8 @@ import (
 type Check struct {
 	// Name is the kernel feature's name, as in the needs of a fault.
 	Name string `json:"name"`
-	// Lost is what cannot run without it. Empty: nothing in this version needs it.
+	// Lost is what cannot run without it. Empty: nothing; Remedy says what is done
+	// in its place.
 	Lost []string `json:"lost,omitempty"`
 	// Cause says why it is missing. Empty: the machine has it.
 	Cause string `json:"cause,omitempty"`
@@ -32,6 +33,8 @@ const (
 	theLab       = "injector run --lab, injector lab"
 	thePowerloss = "fault powerloss"
 	thePartition = "fault partition by port, protocol, direction or with a meter"
+	theTraffic   = "faults loss, duplicate, corrupt, bandwidth and delay"
+	theBandwidth = "fault bandwidth"
 	theRate      = "lab files with a link that has a rate"
 	theGuardian  = "host agent: guardian and fencing"
 )
@@ -83,7 +86,7 @@ func Text(checks []Check) string {
 		case c.Missing():
 			fmt.Fprintf(&b, "MISSING  %s: %s\n         cannot run: %s\n         %s\n", c.Name, c.Cause, strings.Join(c.Lost, "; "), c.Remedy)
 		default:
-			fmt.Fprintf(&b, "absent   %s: %s (nothing in this version needs it)\n", c.Name, c.Cause)
+			fmt.Fprintf(&b, "absent   %s: %s (%s)\n", c.Name, c.Cause, c.Remedy)
 		}
 	}
 	return b.String()

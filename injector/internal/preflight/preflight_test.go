@@ -23,13 +23,13 @@ func TestText(t *testing.T) {
 	checks := []Check{
 		{Name: "here", Lost: []string{"x"}},
 		{Name: "loop", Lost: []string{theLab, thePowerloss}, Cause: "no such file", Remedy: "load the module"},
-		{Name: "netem", Cause: "no such file"},
+		{Name: "netem", Cause: "no such file", Remedy: "delay has its own"},
 	}
 	if m := Missing(checks); len(m) != 1 || m[0].Name != "loop" {
 		t.Errorf("missing: %v", m)
 	}
 	text := Text(checks)
-	for _, want := range []string{"ok       here\n", "MISSING  loop: no such file\n", "cannot run: " + theLab + "; " + thePowerloss, "load the module", "absent   netem"} {
+	for _, want := range []string{"ok       here\n", "MISSING  loop: no such file\n", "cannot run: " + theLab + "; " + thePowerloss, "load the module", "absent   netem: no such file (delay has its own)\n"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in:\n%s", want, text)
 		}

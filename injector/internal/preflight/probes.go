@@ -32,10 +32,11 @@ func probes() []probe {
 		{"fs-shutdown", []string{thePowerloss}, "use a kernel with ext4", ext4},
 		{"veth", []string{theLab}, "load the module veth", inNamespace(veth)},
 		{"bridge", []string{theLab}, "load the module bridge", inNamespace(bridge)},
-		{"bpf-tc", []string{thePartition}, "use a kernel with NET_SCH_INGRESS, NET_CLS_BPF and BPF_SYSCALL; partition falls back to routes, which cut addresses only", inNamespace(bpfTC)},
+		{"bpf-tc", []string{thePartition, theTraffic}, "use a kernel with NET_SCH_INGRESS, NET_CLS_BPF and BPF_SYSCALL; partition falls back to routes, which cut addresses only", inNamespace(bpfTC)},
 		{"sch-htb", []string{theRate}, "load the module sch_htb", inNamespace(htb)},
 		{"cls-u32", []string{theRate}, "load the module cls_u32", inNamespace(u32)},
-		{"netem", nil, "", inNamespace(netem)},
+		{"sch-tbf", []string{theBandwidth}, "load the module sch_tbf", inNamespace(tbf)},
+		{"netem", nil, "fault delay uses a delay line of its own", inNamespace(netem)},
 	}
 }
 
