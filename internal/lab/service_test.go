@@ -85,6 +85,30 @@ func TestServices(t *testing.T) {
 	})
 }
 
+// A service that cannot be started says so in its own log, once, as a finding.
+func TestServiceThatDoesNotStart(t *testing.T) {
+	dir, services := t.TempDir(), t.TempDir()
+	if err := os.WriteFile(filepath.Join(services, "program"), []byte("#!/no/such/interpreter\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	l := up(t, lab.Config{Inventory: parse(t, withService), Dir: dir, Services: services})
+	if err := l.StartServices(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	said := func() string {
+		b, _ := os.ReadFile(filepath.Join(dir, "logs/h1/beat.log"))
+		return string(b)
+	}
+	tries := func() bool {
+		b, _ := os.ReadFile(filepath.Join(dir, "logs/h1/hostinit.log"))
+		return strings.Count(string(b), "service not started") > 2
+	}
+	eventually(t, "three tries", tries)
+	if got := said(); strings.Count(got, "finding: service beat does not start: ") != 1 || !strings.Contains(got, "no such file") {
+		t.Errorf("its log holds %q", got)
+	}
+}
+
 // Settled data survives a cut that loses unsettled data.
 func TestSettle(t *testing.T) {
 	for name, settle := range map[string]bool{"settled": true, "not settled": false} {

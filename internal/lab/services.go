@@ -68,19 +68,28 @@ func (h *host) keep(s serviceSpec, groupsOf func(name string) ([]string, error))
 		log.Error("service has no control groups", "error", err)
 		return
 	}
+	said := ""
 	for ; ; time.Sleep(restartPause) {
-		if err := writeFiles(s); err != nil {
-			log.Error("service not started", "error", err)
-			continue
-		}
-		p, err := h.children.start(proc.Spec{Path: s.Path, Args: s.Args, Env: environment(h.boot.Host.Name), Dir: "/data", Stdout: out, Stderr: out}, groups...)
+		p, err := h.startService(s, out, groups)
 		if err != nil {
 			log.Error("service not started", "error", err)
+			// Its own log is where people look, and a finding stands in the report.
+			if text := err.Error(); text != said {
+				said = text
+				_, _ = fmt.Fprintf(out, "finding: service %s does not start: %s\n", s.Name, text)
+			}
 			continue
 		}
 		code, err := h.children.wait(p)
 		log.Info("service ended", "code", code, "error", err)
 	}
+}
+
+func (h *host) startService(s serviceSpec, out *os.File, groups []string) (*proc.Process, error) {
+	if err := writeFiles(s); err != nil {
+		return nil, err
+	}
+	return h.children.start(proc.Spec{Path: s.Path, Args: s.Args, Env: environment(h.boot.Host.Name), Dir: "/data", Stdout: out, Stderr: out}, groups...)
 }
 
 // openLog opens a log in the folder on the machine, which the host cannot see.

@@ -211,6 +211,9 @@ func (r *layoutRun) refuseUnsteady(ctx context.Context, state map[string]judge.S
 		return ctx.Err()
 	}
 	why := unsteady(state)
+	if found := findings(r.dir); len(found) > 0 {
+		why += "; " + found[0]
+	}
 	r.rec.say(evidence.HypothesisBroke, "not steady: %s", why)
 	return refuse("the hypothesis does not hold before the first stage: %s", why)
 }
