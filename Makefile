@@ -30,7 +30,7 @@ demo: setup build ## the data-centre fire in every layout (FAST=1: only the one 
 
 test: setup build ## every test this machine can run
 	@.ci/setup --test
-	@set -o pipefail; go test -json -timeout 11m -p 1 ./... | go run ./internal/need/notrun
+	@set -o pipefail; go test -json -timeout 15m -p 1 ./... | go run ./internal/need/notrun
 	@go -C $(SUPERAPP) test -timeout 5m ./...
 
 # What is tried on a typical host, booted for it: a stock kernel, cgroup v2
