@@ -238,12 +238,15 @@ static __always_inline int matches(const struct rule *r, __u32 slot, const struc
 	void *peers = bpf_map_lookup_elem(&fd_peers, &slot);
 	if (!peers)
 		return 0;
-	*hits = bpf_map_lookup_elem(peers, &p->peer);
+	// The verifier of older kernels (6.1) takes no key from what an argument points to.
+	struct prefix key = p->peer;
+	*hits = bpf_map_lookup_elem(peers, &key);
 	if (!*hits || !ports_match(r, p))
 		return 0;
 	if (r->local_matters) {
 		void *locals = bpf_map_lookup_elem(&fd_locals, &slot);
-		if (!locals || !bpf_map_lookup_elem(locals, &p->local))
+		key = p->local;
+		if (!locals || !bpf_map_lookup_elem(locals, &key))
 			return 0;
 	}
 	return 1;
