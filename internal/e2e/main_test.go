@@ -21,13 +21,15 @@ var bin = func() string {
 	return dir
 }()
 
-// TestMain also makes this test binary one of the services of a lab: the one
+// TestMain also makes this test binary one of the services of a lab: the stranger's, the one
 // that puts a filter of its own on a host's device, and the one that connects
 // the tests with an address inside.
 func TestMain(m *testing.M) {
 	switch filepath.Base(os.Args[0]) {
 	case neighbour:
 		os.Exit(beNeighbour(os.Args[1:]))
+	case server:
+		os.Exit(beServer(os.Args[1:]))
 	case tunnel:
 		os.Exit(beTunnel(os.Args[1]))
 	}
