@@ -72,7 +72,7 @@ var Rules = []Rule{
 	{"plugins", []string{"plugins/fault"}, "embeds the descriptions and nothing else"},
 	{"plugins/fault", []string{"plugins/internal/faultpb"}, "the contract; protobuf stops here"},
 	{"plugins/faulttest", []string{"internal/conformance", "internal/digest/digesttest", "internal/need", "internal/lab", "internal/proc", "plugins/fault"}, "the suite as a Go test"},
-	{"plugins/internal/group", []string{"internal/cgroup", "internal/systemd", "plugins/fault"}, "one setting of a control group, for the faults that change one"},
+	{"plugins/internal/group", []string{"internal/cgroup", "internal/systemd", "plugins/fault", "plugins/internal/process"}, "one setting of a control group, for the faults that change one"},
 	{"plugins/internal/grouptest", []string{"internal/cgroup", "internal/need", "internal/proc", "plugins/faulttest"}, "groups and programs for the tests of such faults"},
 	{"plugins/internal/traffic", []string{"internal/netns", "plugins/fault", "plugins/internal/bpf"}, "one rule table a device, for all network faults"},
 	{"plugins/internal/traffictest", []string{"internal/need", "internal/netns", "plugins/fault", "plugins/faulttest"}, "a cable with two hosts, for the tests of network faults"},

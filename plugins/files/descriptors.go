@@ -12,17 +12,18 @@ import (
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/internal/group"
+	"github.com/firedrill-io/firedrill/plugins/internal/process"
 )
 
 // descriptors is the record of what is done to the processes of a group.
 type descriptors struct {
 	Freezer   group.Freezer `json:"freezer"` // names the group; nothing is frozen
-	Processes []process     `json:"processes"`
+	Processes []limited     `json:"processes"`
 }
 
 // process is one process with its limits of open files: Before is soft and hard,
 // After the soft one. The hard one stays.
-type process struct {
+type limited struct {
 	PID    int         `json:"pid"`
 	Start  uint64      `json:"start"` // field 22 of proc_pid_stat(5): a pid is given again
 	Before unix.Rlimit `json:"before"`
@@ -66,9 +67,9 @@ func prepareDescriptors(p Params) (*descriptors, error) {
 
 // read finds the limit under which a process may open leave more files: a new
 // file gets the lowest number that is free, and the limit is one above the last.
-func read(pid, leave int) (p process, err error) {
+func read(pid, leave int) (p limited, err error) {
 	p.PID = pid
-	if p.Start, err = group.Started(pid); err != nil {
+	if p.Start, err = process.Started(pid); err != nil {
 		return p, err
 	}
 	if err = unix.Prlimit(pid, unix.RLIMIT_NOFILE, nil, &p.Before); err != nil {
@@ -101,11 +102,13 @@ func open(pid int) (map[uint64]bool, error) {
 	return used, nil
 }
 
-func ended(err error) bool { return errors.Is(err, unix.ESRCH) || errors.Is(err, fs.ErrNotExist) }
+func ended(err error) bool {
+	return errors.Is(err, process.ErrEnded) || errors.Is(err, unix.ESRCH) || errors.Is(err, fs.ErrNotExist)
+}
 
 // limits reads a process's limits as they stand; ok is false if it has ended.
-func (p process) limits() (now unix.Rlimit, ok bool, err error) {
-	start, err := group.Started(p.PID)
+func (p limited) limits() (now unix.Rlimit, ok bool, err error) {
+	start, err := process.Started(p.PID)
 	if ended(err) || err == nil && start != p.Start {
 		return now, false, nil
 	}
@@ -121,7 +124,7 @@ func (p process) limits() (now unix.Rlimit, ok bool, err error) {
 	return now, true, nil
 }
 
-func (p process) set(limit unix.Rlimit) error {
+func (p limited) set(limit unix.Rlimit) error {
 	err := unix.Prlimit(p.PID, unix.RLIMIT_NOFILE, &limit, nil)
 	if err != nil && !ended(err) {
 		return fmt.Errorf("set limit of open files of pid %d: %w", p.PID, err)
@@ -130,7 +133,7 @@ func (p process) set(limit unix.Rlimit) error {
 }
 
 // ours is the limit under the fault.
-func (p process) ours() unix.Rlimit { return unix.Rlimit{Cur: p.After, Max: p.Before.Max} }
+func (p limited) ours() unix.Rlimit { return unix.Rlimit{Cur: p.After, Max: p.Before.Max} }
 
 // apply lowers the limits of those that still run; what came after Prepare is
 // left out.
@@ -141,7 +144,7 @@ func (d *descriptors) apply(_ context.Context, t fault.Target) error {
 	if err := d.Freezer.Group.Spared(""); err != nil {
 		return err
 	}
-	var todo []process
+	var todo []limited
 	alive := 0
 	for _, p := range d.Processes {
 		now, ok, err := p.limits()
@@ -174,7 +177,7 @@ func (d *descriptors) apply(_ context.Context, t fault.Target) error {
 // revert gives the processes back what they had, and their children, which took
 // our limit over, what their parents had.
 func (d *descriptors) revert(t fault.Target) error {
-	if err := group.SameBoot(t); err != nil {
+	if err := process.SameBoot(t); err != nil {
 		return err
 	}
 	var errs []error
@@ -202,7 +205,7 @@ func (d *descriptors) revert(t fault.Target) error {
 
 // children are the processes of the group that are not in the record and have
 // exactly the limits that one in the record was given.
-func (d *descriptors) children(t fault.Target) (found []process, err error) {
+func (d *descriptors) children(t fault.Target) (found []limited, err error) {
 	if _, err := d.Freezer.Asked(t); errors.Is(err, fault.ErrGone) {
 		return nil, nil
 	} else if err != nil {
@@ -218,13 +221,13 @@ func (d *descriptors) children(t fault.Target) (found []process, err error) {
 	}
 	for _, pid := range pids {
 		var now unix.Rlimit
-		start, err := group.Started(pid)
+		start, err := process.Started(pid)
 		if known[pid] || err != nil || unix.Prlimit(pid, unix.RLIMIT_NOFILE, nil, &now) != nil {
 			continue // in the record, or ended
 		}
 		for _, p := range d.Processes {
 			if now == p.ours() {
-				found = append(found, process{PID: pid, Start: start, Before: p.Before, After: p.After})
+				found = append(found, limited{PID: pid, Start: start, Before: p.Before, After: p.After})
 				break
 			}
 		}

@@ -1,13 +1,10 @@
 package group
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 
 	"github.com/firedrill-io/firedrill/internal/cgroup"
 	"github.com/firedrill-io/firedrill/plugins/fault"
@@ -52,29 +49,4 @@ func (g Group) Inhabited() (string, error) {
 		return "", fmt.Errorf("list groups below %s: %w", g.Path, err)
 	}
 	return found, nil
-}
-
-// Started is when a process began, in clock ticks since boot: field 22 of
-// proc_pid_stat(5). With the pid it names the process, as a pid is given again.
-func Started(pid int) (uint64, error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, fmt.Errorf("read start of pid %d: %w", pid, err)
-	}
-	// The command name in parentheses may hold spaces and parentheses.
-	f := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
-	if len(f) < 20 {
-		return 0, fmt.Errorf("read start of pid %d: short line", pid)
-	}
-	return strconv.ParseUint(f[19], 10, 64)
-}
-
-// SameBoot returns fault.ErrGone if the host was booted since the target was
-// prepared: no process of then is there any more.
-func SameBoot(t fault.Target) error {
-	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	if t.BootID != "" && err == nil && strings.TrimSpace(string(b)) != t.BootID {
-		return fmt.Errorf("%w: the host was booted since", fault.ErrGone)
-	}
-	return nil
 }

@@ -39,6 +39,13 @@ func Read(pid int) (ID, error) {
 	return ID{PID: pid, Start: s.start, Name: s.name}, err
 }
 
+// Started is the start time of the process that has pid now, also of one that waits
+// only for its parent to take notice of its end; ErrEnded if there is none.
+func Started(pid int) (uint64, error) {
+	s, err := readStat(pid)
+	return s.start, err
+}
+
 // Open opens a pidfd (pidfd_open(2)) of the process and no other; ErrEnded if it
 // is gone. The caller must close it.
 func (p ID) Open() (pidfd int, err error) {

@@ -101,7 +101,7 @@ func (s Selection) List() ([]ID, error) {
 		if err != nil {
 			return nil, err
 		}
-		if why := spared(p); why != "" {
+		if why := spared(p.PID); why != "" {
 			return nil, fault.Refuse(s.Field(), "selects %s, %s; select services alone", p, why)
 		}
 		found = append(found, p)
@@ -129,7 +129,7 @@ func (s Selection) WithDescendants(list []ID) ([]ID, error) {
 			if slices.Contains(out, child) {
 				continue
 			}
-			if why := spared(child); why != "" {
+			if why := spared(child.PID); why != "" {
 				return nil, fault.Refuse(s.Field(), "selects %s, from which %s descends, %s; select services alone", out[i], child, why)
 			}
 			out = append(out, child)

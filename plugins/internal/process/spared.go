@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// Sparer returns a function that says why no fault may touch a process; "" for
-// one that may be touched. Spared are the first process of the host, whatever
+// Sparer returns a function that says why no fault may touch the process that has
+// a pid; "" for one that may be touched. Spared are the first process of the host, whatever
 // the caller descends from, sshd, and what runs the file of the caller or of
 // its parent: agent, guardian and plugins.
-func Sparer() func(ID) string {
+func Sparer() func(pid int) string {
 	kin := map[int]bool{}
 	for pid := os.Getpid(); pid > 0 && !kin[pid]; {
 		kin[pid] = true
@@ -20,22 +20,23 @@ func Sparer() func(ID) string {
 		}
 		pid = s.parent
 	}
-	var ours []os.FileInfo
+	var ours []os.FileInfo // agent, guardian and plugins run one executable, third-party plugins their own
 	for _, pid := range []int{os.Getpid(), os.Getppid()} {
 		if exe, err := executable(pid); err == nil {
 			ours = append(ours, exe)
 		}
 	}
-	return func(p ID) string {
+	return func(pid int) string {
+		s, _ := readStat(pid) // without one it has no name
 		switch {
-		case p.PID == 1:
+		case pid == 1:
 			return "the first process of the host"
-		case kin[p.PID]:
+		case kin[pid]:
 			return "which carries this plugin"
-		case strings.HasPrefix(p.Name, "sshd"):
+		case strings.HasPrefix(s.name, "sshd"):
 			return "which is sshd"
 		}
-		if exe, err := executable(p.PID); err == nil {
+		if exe, err := executable(pid); err == nil {
 			for _, own := range ours {
 				if os.SameFile(exe, own) {
 					return "which is Firedrill itself"
