@@ -1,15 +1,13 @@
 package traffic
 
 import (
-	"fmt"
 	"net/netip"
-	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/internal/bpf"
+	"github.com/firedrill-io/firedrill/plugins/internal/peers"
 )
 
 // MaxPeers is the most prefixes one injection takes. Its change record, which
@@ -33,19 +31,13 @@ type Selection struct {
 	Devices []string `json:"devices,omitempty" jsonschema:"description=Network devices (default: all but loopback)"`
 }
 
-// Range is a range of ports, both ends included.
-type Range struct {
-	Lo uint16 `json:"lo"`
-	Hi uint16 `json:"hi"`
-}
-
 // Rule is what a Selection means, checked.
 type Rule struct {
 	To        []netip.Prefix `json:"to"`
 	From      []netip.Prefix `json:"from,omitempty"`
 	Direction uint32         `json:"direction"`          // bpf.In | bpf.Out
 	Protocol  uint32         `json:"protocol,omitempty"` // IPPROTO_*, 0: any
-	Ports     []Range        `json:"ports,omitempty"`
+	Ports     []peers.Range  `json:"ports,omitempty"`
 }
 
 // Rule checks all parameters; the error names the field.
@@ -58,10 +50,10 @@ func (s Selection) Rule() (Rule, error) {
 	if len(s.To) > MaxPeers {
 		return r, fault.Refuse("to", "%d peers given, at most %d fit in one injection; use wider CIDRs or several faults", len(s.To), MaxPeers)
 	}
-	if r.To, err = prefixes("to", s.To); err != nil {
+	if r.To, err = peers.Prefixes("to", s.To); err != nil {
 		return r, err
 	}
-	if r.From, err = prefixes("from", s.From); err != nil {
+	if r.From, err = peers.Prefixes("from", s.From); err != nil {
 		return r, err
 	}
 	switch s.Direction {
@@ -89,23 +81,7 @@ func (s Selection) Rule() (Rule, error) {
 	return r, err
 }
 
-func prefixes(field string, list []string) ([]netip.Prefix, error) {
-	out := make([]netip.Prefix, 0, len(list))
-	for i, s := range list {
-		pre, err := netip.ParsePrefix(s)
-		if err != nil {
-			addr, aerr := netip.ParseAddr(s)
-			if aerr != nil {
-				return nil, fault.Refuse(fmt.Sprintf("%s[%d]", field, i), "%q is neither an address nor a CIDR such as 10.0.0.0/8", s)
-			}
-			pre = netip.PrefixFrom(addr, addr.BitLen())
-		}
-		out = append(out, pre.Masked())
-	}
-	return out, nil
-}
-
-func ports(p Selection) ([]Range, error) {
+func ports(p Selection) ([]peers.Range, error) {
 	if len(p.Ports) == 0 {
 		return nil, nil
 	}
@@ -115,18 +91,5 @@ func ports(p Selection) ([]Range, error) {
 	if len(p.Ports) > bpf.Ranges {
 		return nil, fault.Refuse("ports", "%d ranges given, at most %d fit in one rule; use several faults", len(p.Ports), bpf.Ranges)
 	}
-	out := make([]Range, 0, len(p.Ports))
-	for i, s := range p.Ports {
-		lo, hi, isRange := strings.Cut(s, "-")
-		if !isRange {
-			hi = lo
-		}
-		l, err1 := strconv.ParseUint(lo, 10, 16)
-		h, err2 := strconv.ParseUint(hi, 10, 16)
-		if err1 != nil || err2 != nil || l == 0 || l > h {
-			return nil, fault.Refuse(fmt.Sprintf("ports[%d]", i), "%q is neither a port from 1 to 65535 nor a range such as 6000-6010", s)
-		}
-		out = append(out, Range{uint16(l), uint16(h)})
-	}
-	return out, nil
+	return peers.Ports(p.Ports)
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/internal/peers"
 )
 
 // Each bad parameter is refused with its own path.
@@ -42,7 +43,7 @@ func TestSelectionMeans(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.To[0].String() != "10.0.0.0/8" || r.To[1].String() != "fd00::1/128" || r.Ports[1] != (Range{6000, 6010}) {
+	if r.To[0].String() != "10.0.0.0/8" || r.To[1].String() != "fd00::1/128" || r.Ports[1] != (peers.Range{Lo: 6000, Hi: 6010}) {
 		t.Errorf("%+v", r)
 	}
 }
