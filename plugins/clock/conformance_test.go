@@ -39,14 +39,9 @@ func TestConformance(t *testing.T) {
 
 func TestConformanceOfRefusals(t *testing.T) {
 	t.Parallel()
-	for field, p := range map[string]Params{
+	faulttest.Refuses(t, driver, setup, map[string]Params{
 		"shift":      {Executable: program, Shift: "yesterday"},
 		"executable": {Executable: "nobody", Shift: "1h"},
 		"group":      {Group: "/", Shift: "1h"},
-	} {
-		t.Run(field, func(t *testing.T) {
-			t.Parallel()
-			faulttest.Run(t, driver, faulttest.Case{Params: p, Refused: field, Setup: setup})
-		})
-	}
+	})
 }

@@ -53,14 +53,9 @@ func TestConformance(t *testing.T) {
 
 func TestConformanceOfRefusals(t *testing.T) {
 	t.Parallel()
-	for field, p := range map[string]Params{
+	faulttest.Refuses(t, driver, knob.Make(found), map[string]Params{
 		"service": {Quota: "20%", Service: "nobody"},
 		"group":   {Quota: "20%", Group: "/"},
 		"quota":   {Quota: "180%", Service: grouptest.Service},
-	} {
-		t.Run(field, func(t *testing.T) {
-			t.Parallel()
-			faulttest.Run(t, driver, faulttest.Case{Params: p, Refused: field, Setup: knob.Make(found)})
-		})
-	}
+	})
 }

@@ -15,27 +15,15 @@ func TestMain(m *testing.M) { faulttest.Main(m, driver) }
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	for name, p := range map[string]Params{
-		"one peer": {"10%", traffic.Selection{To: []string{"10.77.2.1"}}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			faulttest.Run(t, driver, faulttest.Case{Params: p, Disturb: traffictest.Neighbour()})
-		})
-	}
+	faulttest.Run(t, driver, faulttest.Case{Params: Params{"10%", traffic.Selection{To: []string{"10.77.2.1"}}}, Disturb: traffictest.Neighbour()})
 }
 
 func TestConformanceOfRefusals(t *testing.T) {
 	t.Parallel()
 	to := []string{"10.77.2.1"}
-	for field, p := range map[string]Params{
+	faulttest.Refuses(t, driver, nil, map[string]Params{
 		"percent":   {"101%", traffic.Selection{To: to}},
 		"direction": {"10%", traffic.Selection{To: to, Direction: "up"}},
 		"to":        {"10%", traffic.Selection{}},
-	} {
-		t.Run(field, func(t *testing.T) {
-			t.Parallel()
-			faulttest.Run(t, driver, faulttest.Case{Params: p, Refused: field})
-		})
-	}
+	})
 }

@@ -34,6 +34,19 @@ func Run(t *testing.T, plugin fault.Driver, c Case) {
 	runAll(t, s)
 }
 
+// Refuses checks side by side that Prepare refuses each of params, by the name of
+// the parameter under which it stands, and touches nothing. setup, if there is
+// any, makes the host of each ready.
+func Refuses[P any](t *testing.T, plugin fault.Driver, setup func(*Host) error, params map[string]P) {
+	t.Helper()
+	for field, p := range params {
+		t.Run(field, func(t *testing.T) {
+			t.Parallel()
+			Run(t, plugin, Case{Params: p, Refused: field, Setup: setup})
+		})
+	}
+}
+
 func runAll(t *testing.T, s *conformance.Suite) {
 	t.Helper()
 	ctx := t.Context() // the lab outlives a history

@@ -44,14 +44,9 @@ func TestConformance(t *testing.T) {
 
 func TestConformanceOfRefusals(t *testing.T) {
 	t.Parallel()
-	for field, p := range map[string]Params{
+	faulttest.Refuses(t, driver, nil, map[string]Params{
 		"path":    {Which: "inodes", Path: "/state"},
 		"service": {Which: "descriptors", Service: "nobody"},
 		"group":   {Which: "descriptors", Group: "/"},
-	} {
-		t.Run(field, func(t *testing.T) {
-			t.Parallel()
-			faulttest.Run(t, driver, faulttest.Case{Params: p, Refused: field})
-		})
-	}
+	})
 }

@@ -72,17 +72,12 @@ func TestConformance(t *testing.T) {
 
 func TestConformanceOfRefusals(t *testing.T) {
 	t.Parallel()
-	for field, p := range map[string]Params{
+	faulttest.Refuses(t, driver, onData(func(h *faulttest.Host, device string) error {
+		return knob.Make(fmt.Sprint(device, " ", found))(h)
+	}), map[string]Params{
 		"service": {Device: "/data", Write: "1MiB/s", Service: "nobody"},
 		"group":   {Device: "/data", Write: "1MiB/s", Group: "/"},
 		"device":  {Device: "/tmp", Write: "1MiB/s", Service: grouptest.Service},
 		"write":   {Device: "/data", Write: "6MiB/s", Service: grouptest.Service},
-	} {
-		t.Run(field, func(t *testing.T) {
-			t.Parallel()
-			faulttest.Run(t, driver, faulttest.Case{Params: p, Refused: field, Setup: onData(func(h *faulttest.Host, device string) error {
-				return knob.Make(fmt.Sprint(device, " ", found))(h)
-			})})
-		})
-	}
+	})
 }

@@ -44,15 +44,10 @@ func TestConformance(t *testing.T) {
 
 func TestConformanceOfRefusals(t *testing.T) {
 	t.Parallel()
-	for field, p := range map[string]Params{
+	faulttest.Refuses(t, driver, keeper, map[string]Params{
 		"executable": {Executable: "nobody"},
 		"group":      {Group: "/"},
 		"signal":     {Executable: program, Signal: "HUP"},
 		"every":      {Executable: program, Every: "1us"},
-	} {
-		t.Run(field, func(t *testing.T) {
-			t.Parallel()
-			faulttest.Run(t, driver, faulttest.Case{Params: p, Refused: field, Setup: keeper})
-		})
-	}
+	})
 }

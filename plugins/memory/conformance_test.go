@@ -51,14 +51,9 @@ func TestConformance(t *testing.T) {
 
 func TestConformanceOfRefusals(t *testing.T) {
 	t.Parallel()
-	for field, p := range map[string]Params{
+	faulttest.Refuses(t, driver, knob.Make(found), map[string]Params{
 		"service": {Limit: "256MiB", Service: "../svc"},
 		"group":   {Limit: "256MiB", Group: "/svc/nobody"},
 		"limit":   {Limit: "1GiB", Service: grouptest.Service},
-	} {
-		t.Run(field, func(t *testing.T) {
-			t.Parallel()
-			faulttest.Run(t, driver, faulttest.Case{Params: p, Refused: field, Setup: knob.Make(found)})
-		})
-	}
+	})
 }

@@ -42,15 +42,10 @@ func TestConformance(t *testing.T) {
 
 func TestConformanceOfRefusals(t *testing.T) {
 	t.Parallel()
-	for field, p := range map[string]Params{
+	faulttest.Refuses(t, driver, knob.Make("0"), map[string]Params{
 		"service": {Service: "nobody"},
 		"group":   {Group: "/"},
-	} {
-		t.Run(field, func(t *testing.T) {
-			t.Parallel()
-			faulttest.Run(t, driver, faulttest.Case{Params: p, Refused: field, Setup: knob.Make("0")})
-		})
-	}
+	})
 }
 
 // A group that somebody else holds is not ours to let go on.
