@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/firedrill-io/firedrill/injector/internal/prerelease"
+	"github.com/firedrill-io/firedrill/internal/lab"
 )
 
 func newLabInitCommand() *cobra.Command {
@@ -45,7 +46,7 @@ ${ip.r1}, ${ip.r2}, … the addresses of all; put them in single quotes.`,
 		}
 		fmt.Fprintf(cmd.OutOrStdout(), "wrote %s with %d replicas of %s, and %s; next:\n  injector plan %[5]s\n  injector run %[5]s --lab\n",
 			filepath.Join(dir, prerelease.LabFile), s.Replicas, s.Name, strings.Join(names, ", "), filepath.Join(dir, names[0]))
-		if prerelease.Hidden(s.Program) {
+		if s.Copy {
 			fmt.Fprintf(cmd.OutOrStdout(), "%s was copied to %s, as lab hosts do not see its folder: copy it again after a new build\n", s.Exec, filepath.Join(dir, prerelease.Services))
 		}
 		return nil
@@ -78,6 +79,7 @@ func complete(s *prerelease.Service, argv []string) error {
 		return err
 	}
 	s.Program, s.Exec, s.Args = program, filepath.Base(argv[0]), argv[1:]
+	s.Copy = lab.Hides(program)
 	switch {
 	case s.Replicas < prerelease.LeastReplicas || s.Replicas > prerelease.MostReplicas:
 		return fmt.Errorf("read --replicas: %d is not from %d to %d", s.Replicas, prerelease.LeastReplicas, prerelease.MostReplicas)

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/firedrill-io/firedrill/injector/internal/prerelease"
+	"github.com/firedrill-io/firedrill/internal/lab"
 )
 
 // program puts a program into a folder of its own, which becomes the PATH.
@@ -32,7 +32,7 @@ func TestLabInit(t *testing.T) {
 	}
 	// Test folders are mostly below /tmp, which lab hosts have for themselves.
 	i, err := os.Lstat(filepath.Join(dir, "services/My_Server.sh"))
-	if err != nil || i.Mode().IsRegular() != prerelease.Hidden(path) || strings.Contains(out, "was copied to") != prerelease.Hidden(path) {
+	if err != nil || i.Mode().IsRegular() != lab.Hides(path) || strings.Contains(out, "was copied to") != lab.Hides(path) {
 		t.Errorf("program %s: %v, %s", path, err, out)
 	}
 	files, _ := filepath.Glob(dir + "/*-*.yaml")

@@ -160,3 +160,10 @@ func must1[T any](v T, err error) T {
 	}
 	return v
 }
+
+// A host has some folders for itself, and no others.
+func TestHides(t *testing.T) {
+	if lab.Hides("/home/me/server") || !lab.Hides("/tmp/server") || lab.Hides("/tmpfoo/x") {
+		t.Error("wrong folders are hidden")
+	}
+}

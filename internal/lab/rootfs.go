@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -13,6 +14,13 @@ var freshFolders = []string{"tmp", "run", "var"}
 
 // ownFolders are not taken over from the machine's root.
 var ownFolders = map[string]bool{"proc": true, "sys": true, "dev": true, "tmp": true, "run": true, "var": true, "data": true, "state": true, "lost+found": true}
+
+// Hides says that a host does not see what the machine has at path, as the host
+// has that folder for itself.
+func Hides(path string) bool {
+	top, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	return ownFolders[top]
+}
 
 // buildRoot makes the host's root in this process's mount namespace and enters
 // it: the machine's folders read-only, fresh memory where programs write, own

@@ -40,6 +40,7 @@ type Service struct {
 	Name     string   // of small letters, digits and -
 	Replicas int      // from LeastReplicas to MostReplicas
 	Program  string   // absolute path; empty: one of those beside the injector
+	Copy     bool     // Program is copied, not linked to: a new build is not what runs then
 	Exec     string   // the program's bare name
 	Args     []string // may hold ${ip}, ${host} and the like, of the lab file
 	Port     int      // that each replica serves on
@@ -116,7 +117,7 @@ func Write(dir string, s Service) ([]string, error) {
 		if err := os.Mkdir(links, 0o755); err != nil {
 			return nil, fmt.Errorf("create folder: %w", err)
 		}
-		if err := place(s.Program, filepath.Join(links, s.Exec)); err != nil {
+		if err := s.place(filepath.Join(links, s.Exec)); err != nil {
 			return nil, fmt.Errorf("place program: %w", err)
 		}
 	}
@@ -128,20 +129,12 @@ func Write(dir string, s Service) ([]string, error) {
 	return slices.DeleteFunc(names, func(n string) bool { return n == LabFile }), nil
 }
 
-// Hidden says that a path of this machine is not seen in the hosts of a lab: they
-// have these folders for themselves.
-func Hidden(path string) bool {
-	top, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
-	return slices.Contains([]string{"tmp", "run", "var", "data", "state", "dev"}, top)
-}
-
-// place links to the program, so that a new build is the one that runs, or copies
-// what a lab's hosts could not see.
-func place(program, at string) error {
-	if !Hidden(program) {
-		return os.Symlink(program, at)
+// place puts the service's program at a path.
+func (s Service) place(at string) error {
+	if !s.Copy {
+		return os.Symlink(s.Program, at)
 	}
-	content, err := os.ReadFile(program)
+	content, err := os.ReadFile(s.Program)
 	if err != nil {
 		return err
 	}
