@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strconv"
 	"testing"
 	"time"
 
+	"github.com/firedrill-io/firedrill/internal/cgroup"
 	"github.com/firedrill-io/firedrill/internal/proc"
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/internal/processtest"
@@ -24,11 +26,18 @@ func TestRepeatsUntilItsEnd(t *testing.T) {
 	must(t, k.Apply(t.Context(), fault.Target{}, c, 0, in(300*time.Millisecond)))
 	must(t, k.Apply(t.Context(), fault.Target{}, c, 0, in(900*time.Millisecond))) // renewed
 	end := time.Now().Add(900 * time.Millisecond)
-	anew := processtest.Start(t, "notes", processtest.Idle, dir)
+	anew := processtest.Start(t, "notes", processtest.Idle)
+	must(t, cgroup.Write(dir, "cgroup.procs", strconv.Itoa(anew.PID))) // in the group earlier, a round might hit it before it is up
 	if code, _ := anew.Wait(); code == 0 {
 		t.Error("what was started anew ended by itself")
 	}
-	if o := settled(t, k, c); o.State != fault.Present || o.Dose != fault.Exercised || o.Achieved[0].Value != 2 {
+	// The process ends before the round that killed it is counted.
+	o := settled(t, k, c)
+	for counted := time.Now().Add(500 * time.Millisecond); o.Achieved[0].Value < 2 && time.Now().Before(counted); {
+		time.Sleep(5 * time.Millisecond)
+		o = settled(t, k, c)
+	}
+	if o.State != fault.Present || o.Dose != fault.Exercised || o.Achieved[0].Value != 2 {
 		t.Errorf("observed %+v", o)
 	}
 	time.Sleep(time.Until(end) + 50*time.Millisecond)
