@@ -7,9 +7,10 @@ LDFLAGS    := -s -w -X main.version=$(VERSION)
 GOLANGCI   := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 SUPERAPP   := experiments/datacenter-fire/superapp
 FIRE       := experiments/datacenter-fire
+NUMBERS    := experiments/stores/numbers
 export CGO_ENABLED ?= 0
 
-.PHONY: help setup build demo test test-vm race lint bench crash-matrix soak repeat busy-host generate clean
+.PHONY: help setup build demo stores test test-vm race lint bench crash-matrix soak repeat busy-host generate clean
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -28,10 +29,20 @@ build: ## bin/injector, bin/hostagent and the lab's servers in bin/lab
 demo: setup build ## the data-centre fire in every layout (FAST=1: only the one that held)
 	@bin/injector run $(FIRE) --lab --as-predicted $(if $(FAST),--layout stretched,)
 
-test: setup build ## every test this machine can run
+stores: setup build bin/stores ## what a power cut takes from Redis and PostgreSQL, by how they sync; and a kill
+	@bin/injector run experiments/stores --lab --as-predicted --services bin/stores
+	@bin/injector run experiments/stores/kill.yaml --lab --as-predicted --services bin/stores
+
+.PHONY: bin/stores
+bin/stores:
+	@.ci/stores
+	@mkdir -p $@ && ln -f bin/lab/superapp $@/ && go -C $(NUMBERS) build -trimpath -ldflags '-s -w' -o $(CURDIR)/$@/ .
+
+test: setup build bin/stores ## every test this machine can run
 	@.ci/setup --test
 	@set -o pipefail; go test -json -timeout 15m -p 1 ./... | go run ./internal/need/notrun
 	@go -C $(SUPERAPP) test -timeout 5m ./...
+	@go -C $(NUMBERS) test ./...
 
 # What is tried on a typical host, booted for it: a stock kernel, cgroup v2
 # alone, systemd, no KVM. See docs/vm-tests.md.
@@ -52,11 +63,11 @@ race: setup ## the pure packages under the race detector (needs gcc)
 
 lint: ## formatting, vet and build for amd64 and arm64, linters
 	@test -z "$$(gofmt -l . | tee /dev/stderr)"
-	@go -C $(SUPERAPP) vet ./...
+	@for module in $(SUPERAPP) $(NUMBERS); do go -C $$module vet ./... || exit 1; done
 	@for arch in amd64 arm64; do echo "vetting and building for $$arch" && \
 	GOARCH=$$arch go vet ./... && GOARCH=$$arch go build -o /dev/null ./injector && GOARCH=$$arch go build -o /dev/null ./hostagent || exit 1; done
 	@go run $(GOLANGCI) run ./...
-	@cd $(SUPERAPP) && go run $(GOLANGCI) run --config $(CURDIR)/.golangci.yml ./...
+	@for module in $(SUPERAPP) $(NUMBERS); do (cd $$module && go run $(GOLANGCI) run --config $(CURDIR)/.golangci.yml ./...) || exit 1; done
 
 bench: setup build ## figures beside what one would do by hand; writes docs/results/bench.md
 	@go build -o bin/ ./internal/resultpage

@@ -34,6 +34,8 @@ const (
 	Python   Need = "Python with gRPC (packages python3-grpcio, python3-protobuf)"
 	Git      Need = "git (package git)"
 	Netem    Need = "netem (kernel module sch_netem)"
+	// Stores are unpacked by .ci/stores from Debian's packages.
+	Stores Need = "Redis and PostgreSQL in bin/stores (.ci/stores)"
 )
 
 // probes tells for each need whether the machine meets it.
@@ -51,6 +53,8 @@ var probes = map[Need]func() bool{
 	},
 	Git:   func() bool { return exists("/usr/bin/git") },
 	Netem: netem,
+	// Tests run in their package's folder.
+	Stores: func() bool { return exists("../../bin/stores/stamp") },
 }
 
 // Met says whether the machine meets n. A need without a probe counts as met,
