@@ -44,14 +44,26 @@ func textSchema(format, title, pattern string, examples ...any) *jsonschema.Sche
 }
 
 // JSONSchema describes one text or a list of texts.
-func (StringList) JSONSchema() *jsonschema.Schema { return oneOrManySchema("a", "[a, b]") }
+func (StringList) JSONSchema() *jsonschema.Schema { return oneOrManySchema(anyText(), "a", "[a, b]") }
 
 // JSONSchema describes one text or a list of texts.
-func (URLs) JSONSchema() *jsonschema.Schema { return oneOrManySchema("http://10.77.1.1:8080/messages") }
+func (URLs) JSONSchema() *jsonschema.Schema {
+	return oneOrManySchema(anyText(), "http://10.77.1.1:8080/messages")
+}
 
-func oneOrManySchema(examples ...any) *jsonschema.Schema {
+// JSONSchema describes one address or a list of addresses.
+func (Addresses) JSONSchema() *jsonschema.Schema {
+	address := textSchema("", "an address with a port", "^.+:[0-9]+$", "10.77.1.1:4222")
+	return oneOrManySchema(address, address.Examples...)
+}
+
+func anyText() *jsonschema.Schema {
 	least := uint64(1)
-	text := &jsonschema.Schema{Type: "string", MinLength: &least}
+	return &jsonschema.Schema{Type: "string", MinLength: &least}
+}
+
+func oneOrManySchema(text *jsonschema.Schema, examples ...any) *jsonschema.Schema {
+	least := uint64(1)
 	return &jsonschema.Schema{
 		AnyOf:    []*jsonschema.Schema{text, {Type: "array", Items: text, MinItems: &least}},
 		Examples: examples,

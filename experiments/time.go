@@ -131,6 +131,13 @@ func (u *URLs) UnmarshalJSON(b []byte) error {
 	return err
 }
 
+// UnmarshalJSON reads one address or a list of addresses.
+func (a *Addresses) UnmarshalJSON(b []byte) error {
+	many, err := oneOrMany(b)
+	*a = many
+	return err
+}
+
 func oneOrMany(b []byte) ([]string, error) {
 	var one string
 	if json.Unmarshal(b, &one) == nil {

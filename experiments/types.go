@@ -102,10 +102,13 @@ type HTTP struct {
 // URLs is written as one string or a list.
 type URLs []string
 
-// TCP is one connect.
+// TCP is one connect. Several addresses are tried in order until one takes it.
 type TCP struct {
-	Connect string `json:"connect" jsonschema:"pattern=^.+:[0-9]+$,title=an address with a port,example=10.77.1.1:4222"` // host:port
+	Connect Addresses `json:"connect"`
 }
+
+// Addresses are host:port, written as one string or a list.
+type Addresses []string
 
 // Tolerance says what steady means over the last Over of wall time.
 type Tolerance struct {

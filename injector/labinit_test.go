@@ -52,6 +52,18 @@ func TestLabInit(t *testing.T) {
 	}
 }
 
+// A service without a path to ask is ready when it takes a connection.
+func TestLabInitWithoutReady(t *testing.T) {
+	program(t, "store")
+	dir := filepath.Join(t.TempDir(), "drills")
+	if out, _, err := command(t, "lab", "init", dir, "--port", "6379", "--", "store"); err != nil {
+		t.Fatalf("%s %v", out, err)
+	}
+	if out, _, err := command(t, "validate", filepath.Join(dir, "rack-power-loss.yaml")); err != nil {
+		t.Errorf("%s %v", out, err)
+	}
+}
+
 // Wrong command lines say what would be right, and write nothing.
 func TestLabInitRefuses(t *testing.T) {
 	program(t, "serve")

@@ -57,7 +57,7 @@ func NewConfig(exp *experiments.Experiment, expand func(string) (string, error),
 			req := e.request(*h.HTTP)
 			spec.HTTP = &req
 		case h.TCP != nil:
-			spec.TCP = e.text(h.TCP.Connect)
+			spec.TCP = e.urls(h.TCP.Connect)
 		}
 		c.Probes = append(c.Probes, spec)
 	}
@@ -139,7 +139,7 @@ func (c Config) check() error {
 		if p.Every <= 0 || p.Timeout <= 0 {
 			return fmt.Errorf("configure probe %s: every and timeout must be positive", p.Name)
 		}
-		if (p.HTTP == nil) == (p.TCP == "") {
+		if (p.HTTP == nil) == (len(p.TCP) == 0) {
 			return fmt.Errorf("configure probe %s: give exactly one of http and tcp", p.Name)
 		}
 		if p.HTTP != nil && len(p.HTTP.URLs) == 0 {

@@ -11,7 +11,7 @@ import (
 
 func TestNewConfigExpandsEveryURL(t *testing.T) {
 	exp := experiment("http://${ip.a1}:80/messages?n=${n}")
-	exp.Hypothesis = append(exp.Hypothesis, experiments.Hypothesis{Probe: "ssh", TCP: &experiments.TCP{Connect: "${ip.a1}:22"}, Every: 1})
+	exp.Hypothesis = append(exp.Hypothesis, experiments.Hypothesis{Probe: "ssh", TCP: &experiments.TCP{Connect: experiments.Addresses{"${ip.a1}:22"}}, Every: 1})
 	c, err := clients.NewConfig(exp, func(s string) (string, error) {
 		if strings.Contains(s, "${n}") {
 			return "", errors.New("nothing is named ${n}")
@@ -25,7 +25,7 @@ func TestNewConfigExpandsEveryURL(t *testing.T) {
 	if got := []string{c.Probes[0].HTTP.URLs[0], c.Ledgers[0].HTTP.URLs[0], c.Reads["talk"].Active[0], c.Reads["talk"].Sites["pangyo"][0]}; got[0] != want || got[1] != want || got[2] != want || got[3] != want {
 		t.Errorf("URLs: %q", got)
 	}
-	if c.Probes[1].TCP != "10.0.0.1:22" || c.Probes[1].Timeout != clients.DefaultTimeout || c.Ledgers[0].Attempts != clients.DefaultAttempts {
+	if c.Probes[1].TCP[0] != "10.0.0.1:22" || c.Probes[1].Timeout != clients.DefaultTimeout || c.Ledgers[0].Attempts != clients.DefaultAttempts {
 		t.Errorf("defaults: %+v %+v", c.Probes[1], c.Ledgers[0])
 	}
 }

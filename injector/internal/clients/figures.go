@@ -71,14 +71,10 @@ func (f *Figures) probe(name string) (spec probe.Spec, samples []probe.Sample, l
 			spec = p
 		}
 	}
-	attempts := 1
-	if spec.HTTP != nil {
-		attempts = max(len(spec.HTTP.URLs), 1)
-	}
 	f.collector.mu.Lock()
 	defer f.collector.mu.Unlock()
 	// Samples are only ever appended and late windows replaced: both may be read.
-	return spec, f.collector.samples[name], f.collector.late, f.now() - int64(spec.Timeout)*int64(attempts) - int64(probe.Grain)
+	return spec, f.collector.samples[name], f.collector.late, f.now() - int64(spec.Timeout)*int64(spec.Addresses()) - int64(probe.Grain)
 }
 
 func (f *Figures) writes(name string) (acknowledged, other int64) {

@@ -58,20 +58,10 @@ func (s *Sender) Close() { s.client.CloseIdleConnections() }
 // Ask tries the request's URLs until one answers as expected, the one that
 // answered last first. It returns the last answer and how many URLs were tried.
 func (s *Sender) Ask(ctx context.Context, req Request, n int, first *Sticky) (Answer, int) {
-	body, from := Number(req.Body, n), first.Index()
-	var answer Answer
-	for i := range req.URLs {
-		at := (from + i) % len(req.URLs)
-		answer = s.Try(ctx, req.Method, Number(req.URLs[at], n), body, req.Expect)
-		if answer.Class == OK {
-			first.Worked(at)
-			return answer, i + 1
-		}
-		if ctx.Err() != nil {
-			break
-		}
-	}
-	return answer, len(req.URLs)
+	body := Number(req.Body, n)
+	return first.Try(ctx, len(req.URLs), func(at int) Answer {
+		return s.Try(ctx, req.Method, Number(req.URLs[at], n), body, req.Expect)
+	})
 }
 
 // Try makes one attempt.

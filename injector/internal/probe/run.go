@@ -12,11 +12,7 @@ import (
 // Requests that ctx ended give no sample.
 func Run(ctx context.Context, spec Spec, clock Clock, out func(Sample)) {
 	p := &prober{spec: spec, sender: NewSender(spec.Timeout)}
-	urls := 1
-	if spec.HTTP != nil {
-		urls = len(spec.HTTP.URLs)
-	}
-	Loop(ctx, clock, spec.Every, Limit(spec.Every, spec.Timeout, urls), func(n int, due int64, saturated bool) {
+	Loop(ctx, clock, spec.Every, Limit(spec.Every, spec.Timeout, spec.Addresses()), func(n int, due int64, saturated bool) {
 		s := Sample{Probe: spec.Name, Due: due, Start: clock()}
 		if saturated {
 			s.Class = Saturated
@@ -39,10 +35,10 @@ type prober struct {
 	first  Sticky
 }
 
-// ask tries the URLs, the one that answered last first.
+// ask tries the addresses, the one that answered last first.
 func (p *prober) ask(ctx context.Context, n int) (Answer, int) {
 	if p.spec.HTTP == nil {
-		return Connect(ctx, p.spec.TCP, p.spec.Timeout), 1
+		return p.first.Try(ctx, len(p.spec.TCP), func(at int) Answer { return Connect(ctx, p.spec.TCP[at], p.spec.Timeout) })
 	}
 	return p.sender.Ask(ctx, *p.spec.HTTP, n, &p.first)
 }

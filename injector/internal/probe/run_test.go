@@ -91,8 +91,12 @@ func TestRunRemembersTheURLThatAnswered(t *testing.T) {
 }
 
 func TestRunTCP(t *testing.T) {
-	up := collect(t, probe.Spec{Name: "up", TCP: silentPeer(t), Every: 20 * time.Millisecond, Timeout: time.Second}, 200*time.Millisecond)
-	down := collect(t, probe.Spec{Name: "down", TCP: closedPort(t), Every: 20 * time.Millisecond, Timeout: time.Second}, 200*time.Millisecond)
+	up := collect(t, probe.Spec{Name: "up", TCP: []string{silentPeer(t)}, Every: 20 * time.Millisecond, Timeout: time.Second}, 200*time.Millisecond)
+	down := collect(t, probe.Spec{Name: "down", TCP: []string{closedPort(t)}, Every: 20 * time.Millisecond, Timeout: time.Second}, 200*time.Millisecond)
+	second := collect(t, probe.Spec{Name: "second", TCP: []string{closedPort(t), silentPeer(t)}, Every: 20 * time.Millisecond, Timeout: time.Second}, 200*time.Millisecond)
+	if len(second) < 2 || !second[0].OK || second[0].Tries != 2 || second[len(second)-1].Tries != 1 {
+		t.Errorf("the second of two: %+v", second)
+	}
 	if len(up) == 0 || !up[0].OK {
 		t.Errorf("listening port: %+v", up)
 	}

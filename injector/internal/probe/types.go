@@ -13,9 +13,17 @@ import "time"
 type Spec struct {
 	Name    string        `json:"name"`
 	HTTP    *Request      `json:"http,omitempty"`
-	TCP     string        `json:"tcp,omitempty"` // host:port, instead of HTTP
+	TCP     []string      `json:"tcp,omitempty"` // host:port each, tried in order, instead of HTTP
 	Every   time.Duration `json:"every_ns"`
 	Timeout time.Duration `json:"timeout_ns"` // of one attempt
+}
+
+// Addresses is how many are tried in one request at most.
+func (s Spec) Addresses() int {
+	if s.HTTP != nil {
+		return max(len(s.HTTP.URLs), 1)
+	}
+	return max(len(s.TCP), 1)
 }
 
 // Request is one HTTP request. The URLs are tried in order until one answers
@@ -52,7 +60,7 @@ type Sample struct {
 	OK      bool          `json:"ok"`
 	Class   Class         `json:"class"`
 	Status  int           `json:"status,omitempty"` // of the last answer
-	Tries   int           `json:"tries,omitempty"`  // URLs tried
+	Tries   int           `json:"tries,omitempty"`  // addresses tried
 }
 
 // End is when the answer, or the last time-out, came.
