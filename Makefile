@@ -34,18 +34,22 @@ test: setup build ## every test this machine can run
 	@go -C $(SUPERAPP) test -timeout 5m ./...
 
 # What is tried on a typical host, booted for it: a stock kernel, cgroup v2
-# alone, systemd, no KVM. See docs/vm-tests.md.
+# alone, no KVM; one machine without systemd and one with it, each for all its
+# packages. See docs/vm-tests.md.
 VM_PACKAGES := ./internal/cgroup ./plugins/internal/group ./plugins/cpu ./plugins/memory ./plugins/partition
-VM_LAB      := ^(TestHostIsItsOwn|TestAgents|TestServices|TestOnAfterLeftovers|TestOwnerGone|TestServiceOfSystemd)$$
+VM_SKIP     := Conformance/a_port|Systemd
+VM_SYSTEMD  := ./internal/lab ./plugins/cpu
+VM_RUN      := Systemd|^(TestHostIsItsOwn|TestAgents|TestServices|TestOnAfterLeftovers|TestOwnerGone)$$
 VM_TEST     := go test -json -count 1 -timeout 9m -p 1
+VM_IN       := bin/vmrun for $(VM_TEST) -exec $(CURDIR)/bin/vmrun
 test-vm: build ## the tests that need a typical host, in a virtual machine
 	@.ci/setup --vm && .ci/vm-image
 	@go build -o bin/ ./internal/vmtest/vmrun
-	@[ -e bin/vm/stamp ] || exit 0; set -o pipefail; { \
-	$(VM_TEST) -skip 'Conformance/a_port|ServiceOfSystemd' -exec $(CURDIR)/bin/vmrun $(VM_PACKAGES); \
-	VMRUN_SYSTEMD=1 $(VM_TEST) -run '$(VM_LAB)' -exec $(CURDIR)/bin/vmrun ./internal/lab ./plugins/cpu; \
-	$(VM_TEST) -tags vm -run '^TestRealHost$$' ./internal/e2e; \
-	} | go run ./internal/need/notrun
+	@[ -e bin/vm/stamp ] || exit 0; set -o pipefail; { code=0; \
+	$(VM_IN) -skip '$(VM_SKIP)' $(VM_PACKAGES) || code=1; \
+	VMRUN_SYSTEMD=1 $(VM_IN) -run '$(VM_RUN)' $(VM_SYSTEMD) || code=1; \
+	$(VM_TEST) -tags vm -run '^TestRealHost$$' ./internal/e2e || code=1; \
+	exit $$code; } | go run ./internal/need/notrun
 
 race: setup ## the pure packages under the race detector (needs gcc)
 	CGO_ENABLED=1 go test -race ./experiments/... ./internal/inventory/... ./internal/journal/... ./internal/control/... ./injector/internal/... ./plugins/fault/...

@@ -66,7 +66,7 @@ var Rules = []Rule{
 	{"internal/proc", nil, "the only starter of processes"},
 	{"internal/systemd", nil, "asks for units, for the lab and for faults on services"},
 	{"internal/vmtest", []string{"internal/proc"}, "boots a typical host; knows nothing of what is tested there"},
-	{"internal/vmtest/vmrun", []string{"internal/vmtest"}, "runs one test binary there"},
+	{"internal/vmtest/vmrun", []string{"internal/proc", "internal/vmtest"}, "runs test binaries there"},
 	{"internal/resultpage", nil, "turns the output of go test and the reports of runs into pages"},
 
 	{"plugins", []string{"plugins/fault"}, "embeds the descriptions and nothing else"},
@@ -103,6 +103,7 @@ var Starters = map[string]string{
 	"internal/lab":                    "hosts, agents and services of a lab",
 	"internal/pluginhost":             "plugins",
 	"internal/vmtest":                 "qemu and the maker of its disk; in the machine, the test",
+	"internal/vmtest/vmrun":           "the command that a machine is booted for",
 	"hostagent":                       "the guardian",
 	"hostagent/internal/agent":        "the guardian",
 	"hostagent/internal/guardian":     "none: it kills by pidfd",
