@@ -2,9 +2,10 @@
 //
 //	func TestMain(m *testing.M) { lab.Main(); os.Exit(digesttest.Run(m)) }
 //
-// Labs of other test binaries and other people may run at the same time; what
-// is theirs does not count. Ours is every lab whose owner descends from this
-// process, and every lab whose owner is gone.
+// Labs and tests of other test binaries and other people may run at the same
+// time; what is theirs does not count. Ours is what this process or one that
+// descends from it owns, and everything whose owner is gone or unknown: a lab
+// says in its state who owns it, and what tests make says it in its name (Name).
 package digesttest
 
 import (
@@ -21,7 +22,7 @@ import (
 )
 
 // settleTime is how long the kernel may take to let go of what tests released.
-const settleTime = 15 * time.Second
+var settleTime = 15 * time.Second
 
 // settleStep is the pause between two looks.
 const settleStep = 200 * time.Millisecond
