@@ -12,6 +12,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -56,8 +57,10 @@ func Run(m *testing.M) int {
 	return code
 }
 
-// settled looks until nothing of ours differs.
-func settled(ctx context.Context, before digest.Digest, others *others) ([]string, error) {
+// settled looks until nothing of ours differs, and returns what differed every
+// time: something of others that came and went while we looked stayed nowhere.
+func settled(ctx context.Context, before digest.Digest, others *others) (diff []string, err error) {
+	stays := func(string) bool { return true }
 	for {
 		others.look()
 		after, err := digest.Machine()
@@ -65,16 +68,33 @@ func settled(ctx context.Context, before digest.Digest, others *others) ([]strin
 			return nil, err
 		}
 		others.look()
-		diff := others.without(digest.Diff(before, after))
+		diff = slices.DeleteFunc(others.without(digest.Diff(before, after)), func(line string) bool { return !stays(line) })
 		if len(diff) == 0 {
 			return nil, nil
 		}
+		stays = among(diff)
 		select {
 		case <-ctx.Done():
 			return diff, nil
 		case <-time.After(settleStep):
 		}
 	}
+}
+
+// among says which lines are about one of the objects that diff is about,
+// whatever they say of it.
+func among(diff []string) func(line string) bool {
+	objects := map[string]bool{}
+	for _, line := range diff {
+		objects[object(line)] = true
+	}
+	return func(line string) bool { return objects[object(line)] }
+}
+
+// object is the sign of a line of a difference, the kind, and the name.
+func object(line string) string {
+	words := strings.SplitN(line, " ", 4)
+	return strings.Join(words[:min(3, len(words))], " ")
 }
 
 // markEnv is inherited by everything these tests start.
