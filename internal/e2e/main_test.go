@@ -42,6 +42,18 @@ func TestMain(m *testing.M) {
 	os.Exit(digesttest.Run(m))
 }
 
+// atOnce is how many labs this machine carries without being late.
+var atOnce = make(chan struct{}, 2)
+
+// beside lets a test run beside others that raise a lab. It comes first: its turn
+// ends when all that the test made is gone.
+func beside(t *testing.T) {
+	t.Helper()
+	t.Parallel()
+	atOnce <- struct{}{}
+	t.Cleanup(func() { <-atOnce })
+}
+
 // The build tags that leave something out of a hostagent.
 const (
 	noBPF    = "firedrill_nobpf"
