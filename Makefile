@@ -8,6 +8,9 @@ GOLANGCI   := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 SUPERAPP   := experiments/datacenter-fire/superapp
 FIRE       := experiments/datacenter-fire
 export CGO_ENABLED ?= 0
+# One way to compile for all targets: what make build compiled serves tests and
+# linters too.
+export GOFLAGS ?= -trimpath
 
 .PHONY: help setup build demo test test-vm race lint bench crash-matrix soak repeat busy-host generate clean
 help: ## show the targets

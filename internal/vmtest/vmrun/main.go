@@ -52,7 +52,7 @@ func run(ctx context.Context, args []string) (code int, err error) {
 		return 0, errors.New("no test binary is given; use it as go test -exec bin/vmrun, or as vmrun for COMMAND")
 	}
 	if args[0] == "for" {
-		return inMachine(func(port int) (int, error) { return carryOut(port, args[1:]) })
+		return inMachine(func(port int) (int, error) { return carryOut(ctx, port, args[1:]) })
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -98,7 +98,7 @@ func inMachine(do func(port int) (int, error)) (code int, err error) {
 }
 
 // carryOut runs a command of this machine whose tests go to the other one.
-func carryOut(port int, words []string) (int, error) {
+func carryOut(ctx context.Context, port int, words []string) (int, error) {
 	if len(words) == 0 {
 		return 0, errors.New("no command is given; use it as vmrun for go test -exec bin/vmrun")
 	}
@@ -108,7 +108,8 @@ func carryOut(port int, words []string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return p.Wait() // a signal from the terminal reaches the command too
+	defer context.AfterFunc(ctx, func() { _ = p.Signal(syscall.SIGTERM) })()
+	return p.Wait()
 }
 
 func freePort() (int, error) {
