@@ -31,17 +31,19 @@ build: ## bin/injector, bin/hostagent and the lab's servers in bin/lab
 demo: setup build ## the data-centre fire in every layout (FAST=1: only the one that held)
 	@bin/injector run $(FIRE) --lab --as-predicted $(if $(FAST),--layout stretched,)
 
-# Most packages wait most of the time, so three run beside each other; each knows
-# what on the machine is its own (internal/digest/digesttest). The runs of whole
-# labs in internal/e2e come after them. All is compiled first, lest that be in the
-# way of what tests measure.
-TEST := go test -json -timeout 15m
+# Most packages wait most of the time, so four run beside each other; each knows
+# what on the machine is its own (internal/digest/digesttest). Those that measure
+# the machine itself (rates, shares, latencies, what reached a disk) and the runs
+# of whole labs come after them, one at a time. All is compiled first, lest that
+# be in the way of what is measured.
+MEASURING := /plugins/(bandwidth|cpu|delay|io|powerloss)$$|/internal/e2e$$
+TEST      := go test -json -timeout 15m
 test: setup build ## every test this machine can run
 	@.ci/setup --test
 	@go list -test -export ./... >/dev/null
 	@set -o pipefail; { code=0; \
-	$(TEST) -p 3 $$(go list ./... | grep -v '/internal/e2e$$') || code=1; \
-	$(TEST) ./internal/e2e || code=1; \
+	$(TEST) -p 4 $$(go list ./... | grep -vE '$(MEASURING)') || code=1; \
+	$(TEST) -p 1 $$(go list ./... | grep -E '$(MEASURING)') || code=1; \
 	exit $$code; } | go run ./internal/need/notrun
 	@go -C $(SUPERAPP) test -timeout 5m ./...
 
