@@ -86,6 +86,7 @@ const cutFromN2 = `{"to": ["10.77.1.2"], "ports": ["8080"]}`
 
 // Whoever holds the broker can drop commands, but forge none.
 func TestForgedCommands(t *testing.T) {
+	beside(t)
 	w := standUp(t, filepath.Join(bin, "hostagent"))
 	found := w.host()
 	_, strange, err := ed25519.GenerateKey(nil)
@@ -109,6 +110,7 @@ func TestForgedCommands(t *testing.T) {
 // A command works once: not again while its fault lives, nor when that is over,
 // nor after a restart of the agent.
 func TestRepeatedCommands(t *testing.T) {
+	beside(t)
 	w := standUp(t, filepath.Join(bin, "hostagent"))
 	sent := w.enact("i1")
 	again := func() {
@@ -129,6 +131,7 @@ func TestRepeatedCommands(t *testing.T) {
 // Age and repetition do not stop a halt, as it only makes a host safer. They
 // stop everything else.
 func TestOldHalt(t *testing.T) {
+	beside(t)
 	w := standUp(t, filepath.Join(bin, "hostagent"))
 	w.enact("i1")
 	old := time.Now().Add(-2 * time.Hour)

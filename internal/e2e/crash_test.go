@@ -9,6 +9,7 @@ import (
 // The machine is the same before and after, whatever dies in the middle.
 
 func TestNormalRun(t *testing.T) {
+	beside(t)
 	d := start(t)
 	if code := d.end(); code != 0 {
 		t.Errorf("exit code %d", code)
@@ -17,6 +18,7 @@ func TestNormalRun(t *testing.T) {
 }
 
 func TestInterrupt(t *testing.T) {
+	beside(t)
 	d := start(t)
 	d.signal(syscall.SIGINT, d.cmd.Process.Pid)
 	d.waitFor("everything reverted")
@@ -30,6 +32,7 @@ func TestInterrupt(t *testing.T) {
 }
 
 func TestKilledInjector(t *testing.T) {
+	beside(t)
 	d := start(t)
 	d.signal(syscall.SIGKILL, d.cmd.Process.Pid)
 	d.end()
@@ -61,6 +64,7 @@ func TestDeathsOnTheHost(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
+			beside(t)
 			d := start(t)
 			c.do(d)
 			code := d.end()

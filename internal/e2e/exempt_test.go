@@ -21,6 +21,7 @@ const (
 // The agent reaches its broker through the very device that a fault cuts off
 // from everybody: that connection and sshd are spared, and nothing else.
 func TestControlConnectionIsSpared(t *testing.T) {
+	beside(t)
 	w := standUp(t, filepath.Join(bin, "hostagent"))
 	w.cutOff("i1")
 	if err := w.commandable("i1"); err != nil {
@@ -50,6 +51,7 @@ func TestControlConnectionIsSpared(t *testing.T) {
 // The twin: an agent that does not exempt its broker is cut off like everything
 // else, and the lease heals what nobody can command any more.
 func TestControlConnectionIsCutWithoutExemption(t *testing.T) {
+	beside(t)
 	w := standUp(t, twin(t, noExempt))
 	w.cutOff("i1")
 	began := time.Now()

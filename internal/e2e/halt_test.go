@@ -11,6 +11,7 @@ import (
 // Somebody at another terminal halts the run: it reverts, and both sides say
 // what was done and who asked.
 func TestHaltFromAnotherTerminal(t *testing.T) {
+	beside(t)
 	d := start(t)
 	runs, err := filepath.Glob(filepath.Join(d.dir, "runs", "*"))
 	if err != nil || len(runs) != 1 {

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -39,7 +40,23 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 	}
+	// They wait most of the time. Only what is given on the command line comes later.
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		panic(err)
+	}
 	os.Exit(digesttest.Run(m))
+}
+
+// atOnce is how many labs this machine carries without being late.
+var atOnce = make(chan struct{}, 3)
+
+// beside lets a test run beside others that raise a lab. It comes first: its turn
+// ends when all that the test made is gone.
+func beside(t *testing.T) {
+	t.Helper()
+	t.Parallel()
+	atOnce <- struct{}{}
+	t.Cleanup(func() { <-atOnce })
 }
 
 // The build tags that leave something out of a hostagent.

@@ -11,9 +11,6 @@ import (
 	"github.com/firedrill-io/firedrill/internal/need"
 )
 
-// atOnce is how many labs this machine carries without being late.
-var atOnce = make(chan struct{}, 2)
-
 // Each pre-release experiment holds for the smallest service, within a minute,
 // and leaves a JUnit file for the pipeline.
 func TestPrerelease(t *testing.T) {
@@ -24,9 +21,7 @@ func TestPrerelease(t *testing.T) {
 	}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".yaml"), func(t *testing.T) {
-			t.Parallel()
-			atOnce <- struct{}{}
-			defer func() { <-atOnce }()
+			beside(t)
 			holds(t, file)
 		})
 	}

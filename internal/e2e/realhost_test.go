@@ -91,7 +91,7 @@ func standingHost(t *testing.T) *realHost {
 func (h *realHost) job(broker int) string {
 	job := h.t.TempDir()
 	for name, from := range map[string]string{
-		"vmrun": "../../bin/vmrun", "hostagent": "../../bin/hostagent", "bin/injector": "../../bin/injector", "bin/superapp": "../../bin/lab/superapp",
+		"hostagent": "../../bin/hostagent", "bin/injector": "../../bin/injector", "bin/superapp": "../../bin/lab/superapp",
 		"vm/experiment.yaml": "testdata/vm/experiment.yaml", "vm/lab.yaml": "testdata/vm/lab.yaml", "hostagent.service": "../../hostagent/hostagent.service",
 	} {
 		b, err := os.ReadFile(from)

@@ -26,9 +26,7 @@ func fenced(page, language string) (out []string) {
 // nothing but his program.
 func TestStrangersAfternoon(t *testing.T) {
 	need.Check(t, need.Root, need.Loop, need.Mkfs)
-	t.Parallel()
-	atOnce <- struct{}{}
-	defer func() { <-atOnce }()
+	beside(t)
 	page, err := os.ReadFile("../../docs/ci.md")
 	if err != nil {
 		t.Fatal(err)

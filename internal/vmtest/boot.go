@@ -2,12 +2,10 @@ package vmtest
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -21,16 +19,15 @@ type Config struct {
 	Images string // folder with vmlinuz and root.ext4, made by .ci/vm-image
 	// Program is the executable, statically linked, that calls Guest first.
 	Program string
-	// Job is a folder that the machine sees as /job. A file "test" in it is run
-	// with the arguments in "args", each ended by a NUL, in the folder "work";
-	// then the machine is switched off. Unit files in "units" are started.
+	// Job is a folder that the machine sees a copy of as /job; "": an empty one.
+	// Unit files in its folder "units" are started with systemd.
 	Job     string
 	Systemd bool
 	// Reach are ports of the machine that can be dialled here, on loopback: port
-	// here by port there. The machine reaches this one's loopback as Outside.
+	// here by port there, RemotePort for what Run needs. The machine reaches this
+	// one's loopback as Outside.
 	Reach  map[int]int
-	Output *os.File // what the test prints; nil: nowhere
-	Memory int      // MiB; 0: 2048
+	Memory int // MiB; 0: 2048
 }
 
 // Outside is the address at which a machine sees who booted it.
@@ -44,8 +41,6 @@ type Machine struct {
 	folder  string
 	process *proc.Process
 	ended   chan struct{}
-	code    int // of qemu
-	err     error
 }
 
 // Boot starts a machine. The caller must Close it.
@@ -59,7 +54,7 @@ func Boot(cfg Config) (*Machine, error) {
 		return nil, errors.Join(fmt.Errorf("boot machine: %w", err), os.RemoveAll(folder))
 	}
 	go func() {
-		m.code, m.err = m.process.Wait()
+		_, _ = m.process.Wait() // what went wrong is in its log
 		close(m.ended)
 	}()
 	return m, nil
@@ -68,6 +63,12 @@ func Boot(cfg Config) (*Machine, error) {
 func (m *Machine) start(cfg Config) error {
 	if err := writeInitrd(m.path("initrd"), cfg.Program); err != nil {
 		return err
+	}
+	if cfg.Job == "" {
+		cfg.Job = m.path("job")
+		if err := os.Mkdir(cfg.Job, 0o755); err != nil {
+			return err
+		}
 	}
 	if err := writeDisk(m.path("job.ext4"), cfg.Job); err != nil {
 		return err
@@ -78,14 +79,14 @@ func (m *Machine) start(cfg Config) error {
 	}
 	defer errs.Close()
 	m.process, err = proc.Start(proc.Spec{
-		Path: qemu, Args: m.arguments(cfg), Stdout: cfg.Output, Stderr: errs,
+		Path: qemu, Args: m.arguments(cfg), Stdout: errs, Stderr: errs,
 		Attr: &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL},
 	})
 	return err
 }
 
 func (m *Machine) arguments(cfg Config) []string {
-	mode := "job"
+	mode := "alone"
 	if cfg.Systemd {
 		mode = "systemd"
 	}
@@ -106,35 +107,17 @@ func (m *Machine) arguments(cfg Config) []string {
 		"-drive", "if=none,id=root,format=raw,snapshot=on,file=" + filepath.Join(cfg.Images, "root.ext4"), "-device", "nvme,drive=root,serial=" + rootDisk,
 		"-drive", "if=none,id=job,format=raw,cache=unsafe,file=" + m.path("job.ext4"), "-device", "nvme,drive=job,serial=" + jobDisk,
 		"-netdev", network, "-device", "virtio-net-pci,netdev=n0",
-		"-serial", "file:" + m.path("console"), "-serial", "stdio",
+		"-serial", "file:" + m.path("console"),
 	}
 }
 
 func (m *Machine) path(name string) string { return filepath.Join(m.folder, name) }
 
-// exitLine is how Guest says on the kernel's console that the test ended.
-const exitLine = "firedrill-vm: exit "
-
-var exitForm = regexp.MustCompile(exitLine + `(\d+)`)
-
-// Wait waits until the machine is off and returns the exit code of its test. A
-// machine that went off without one is an error, as is one that ctx ended.
-func (m *Machine) Wait(ctx context.Context) (int, error) {
-	select {
-	case <-m.ended:
-	case <-ctx.Done():
-		return 0, fmt.Errorf("wait for machine: %w; its console says:\n%s", context.Cause(ctx), m.Console())
-	}
-	if found := exitForm.FindStringSubmatch(m.Console()); found != nil {
-		return strconv.Atoi(found[1])
-	}
-	log, _ := os.ReadFile(m.path("qemu.log"))
-	return 0, errors.Join(fmt.Errorf("the machine went off before its test ended (qemu: code %d): %s\n%s", m.code, log, m.Console()), m.err)
-}
-
-// Console is the end of what the kernel and the first process said.
+// Console is the end of what the emulator, the kernel and the first process said.
 func (m *Machine) Console() string {
+	log, _ := os.ReadFile(m.path("qemu.log"))
 	b, _ := os.ReadFile(m.path("console"))
+	b = append(log, b...)
 	if len(b) > 8<<10 {
 		b = b[len(b)-8<<10:]
 	}

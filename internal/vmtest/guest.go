@@ -29,8 +29,6 @@ const modeArg = "firedrill.vm="
 func Guest() {
 	var err error
 	switch {
-	case len(os.Args) > 1 && os.Args[1] == roleJob:
-		err = runJob()
 	case len(os.Args) > 1 && os.Args[1] == roleRemote:
 		err = serveRemote()
 	case os.Getpid() == 1:
@@ -43,9 +41,16 @@ func Guest() {
 	os.Exit(1)
 }
 
-// first is pid 1: it puts the machine's own root in place and runs the job
+// program is where a machine with systemd keeps what Boot was given as Program.
+const program = "/run/firedrill-vm"
+
+// first is pid 1: it puts the machine's own root in place and takes commands
 // beside nothing else, or hands over to systemd.
 func first() error {
+	self, err := os.ReadFile("/init") // the root it lies in is covered below
+	if err != nil {
+		return fmt.Errorf("read own program: %w", err)
+	}
 	for _, m := range [][2]string{{"devtmpfs", "/dev"}, {"proc", "/proc"}, {"sysfs", "/sys"}} {
 		if err := mount(m[0], m[1], m[0], ""); err != nil {
 			return err
@@ -62,7 +67,7 @@ func first() error {
 		return fmt.Errorf("read command line: %w", err)
 	}
 	if strings.Contains(string(text), modeArg+"systemd") {
-		return handOver()
+		return handOver(self)
 	}
 	return alone()
 }
@@ -105,7 +110,8 @@ func mount(source, at, kind, options string) error {
 	return nil
 }
 
-// alone is the machine without systemd: what it would mount, and one job.
+// alone is the machine without systemd: what it would mount and load, and the
+// taker of commands.
 func alone() error {
 	for _, m := range [][3]string{
 		{"tmpfs", "/run", "mode=755"}, {"tmpfs", "/tmp", ""}, {"cgroup2", "/sys/fs/cgroup", ""}, {"bpf", "/sys/fs/bpf", ""},
@@ -118,7 +124,7 @@ func alone() error {
 	if err := os.WriteFile("/sys/fs/cgroup/cgroup.subtree_control", []byte("+cpu +memory +io +pids +cpuset"), 0); err != nil {
 		return fmt.Errorf("hand controllers on: %w", err)
 	}
-	if err := load("loop"); err != nil {
+	if err := load("loop", "virtio_pci", "virtio_net"); err != nil {
 		return err
 	}
 	lo, err := netlink.LinkByName("lo")
@@ -128,14 +134,14 @@ func alone() error {
 	if err := netlink.LinkSetUp(lo); err != nil {
 		return fmt.Errorf("set loopback up: %w", err)
 	}
-	p, err := proc.Start(proc.Spec{Path: proc.Self, Args: []string{roleJob}, Env: environment(), Stdout: os.Stdout, Stderr: os.Stderr})
+	p, err := proc.Start(proc.Spec{Path: proc.Self, Args: []string{roleRemote}, Env: environment(), Stdout: os.Stdout, Stderr: os.Stderr})
 	if err != nil {
 		return err
 	}
 	for { // all orphans of the machine come to its first process
 		pid, err := unix.Wait4(-1, nil, 0, nil)
 		if err == nil && pid == p.PID {
-			return errors.New("the job's keeper is gone")
+			return errors.New("the taker of commands is gone")
 		}
 		if err != nil && !errors.Is(err, syscall.EINTR) {
 			return fmt.Errorf("wait for processes: %w", err)

@@ -74,6 +74,31 @@ func TestWithoutEffectTheStreamGetsMore(t *testing.T) {
 	traffictest.Revert(t, w, &Plugin{}, change)
 }
 
+// A connection that was there before the fault does not escape it, and one that
+// has its queue full does not hold up its end: the stream is as it was at once.
+func TestStreamThatWasThereBefore(t *testing.T) {
+	w := traffictest.New(t)
+	s := traffictest.Open(t, w.A, w.B, traffictest.AddrB)
+	defer s.Close()
+	change := traffictest.Inject(t, w, &Plugin{}, Params{"10mbit", traffic.Selection{To: everybody, Direction: "out"}})
+	time.Sleep(2 * time.Second) // what was under way before has arrived
+	if got := s.Rate(time.Second) / 1e6; got > 10*(1+within) {
+		t.Errorf("an open connection gets %.2f Mbit/s", got)
+	}
+	began := time.Now()
+	traffictest.Revert(t, w, &Plugin{}, change)
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("the end took %v under a full queue", took)
+	}
+	var got float64
+	for range 5 { // TCP gets up to speed
+		if got = s.Rate(time.Second) / 1e6; got > 50 {
+			return
+		}
+	}
+	t.Errorf("after the end the connection gets %.2f Mbit/s", got)
+}
+
 // The plugin's own meter, during a stream, says what the stream gets.
 func TestOwnMeter(t *testing.T) {
 	w := traffictest.New(t)

@@ -21,6 +21,10 @@ func TestConformance(t *testing.T) {
 func TestConformanceOfRefusals(t *testing.T) {
 	t.Parallel()
 	to := []string{"10.77.2.1"}
+	t.Run("no share", func(t *testing.T) { // and not a fault that acts all the same
+		t.Parallel()
+		faulttest.Run(t, driver, faulttest.Case{Params: Params{"0%", traffic.Selection{To: to}}, Refused: "percent"})
+	})
 	faulttest.Refuses(t, driver, nil, map[string]Params{
 		"percent":   {"101%", traffic.Selection{To: to}},
 		"direction": {"10%", traffic.Selection{To: to, Direction: "up"}},

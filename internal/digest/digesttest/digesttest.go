@@ -2,15 +2,17 @@
 //
 //	func TestMain(m *testing.M) { lab.Main(); os.Exit(digesttest.Run(m)) }
 //
-// Labs of other test binaries and other people may run at the same time; what
-// is theirs does not count. Ours is every lab whose owner descends from this
-// process, and every lab whose owner is gone.
+// Labs and tests of other test binaries and other people may run at the same
+// time; what is theirs does not count. Ours is what this process or one that
+// descends from it owns, and everything whose owner is gone or unknown: a lab
+// says in its state who owns it, and what tests make says it in its name (Name).
 package digesttest
 
 import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,7 +23,7 @@ import (
 )
 
 // settleTime is how long the kernel may take to let go of what tests released.
-const settleTime = 15 * time.Second
+var settleTime = 15 * time.Second
 
 // settleStep is the pause between two looks.
 const settleStep = 200 * time.Millisecond
@@ -55,8 +57,10 @@ func Run(m *testing.M) int {
 	return code
 }
 
-// settled looks until nothing of ours differs.
-func settled(ctx context.Context, before digest.Digest, others *others) ([]string, error) {
+// settled looks until nothing of ours differs, and returns what differed every
+// time: something of others that came and went while we looked stayed nowhere.
+func settled(ctx context.Context, before digest.Digest, others *others) (diff []string, err error) {
+	stays := func(string) bool { return true }
 	for {
 		others.look()
 		after, err := digest.Machine()
@@ -64,16 +68,33 @@ func settled(ctx context.Context, before digest.Digest, others *others) ([]strin
 			return nil, err
 		}
 		others.look()
-		diff := others.without(digest.Diff(before, after))
+		diff = slices.DeleteFunc(others.without(digest.Diff(before, after)), func(line string) bool { return !stays(line) })
 		if len(diff) == 0 {
 			return nil, nil
 		}
+		stays = among(diff)
 		select {
 		case <-ctx.Done():
 			return diff, nil
 		case <-time.After(settleStep):
 		}
 	}
+}
+
+// among says which lines are about one of the objects that diff is about,
+// whatever they say of it.
+func among(diff []string) func(line string) bool {
+	objects := map[string]bool{}
+	for _, line := range diff {
+		objects[object(line)] = true
+	}
+	return func(line string) bool { return objects[object(line)] }
+}
+
+// object is the sign of a line of a difference, the kind, and the name.
+func object(line string) string {
+	words := strings.SplitN(line, " ", 4)
+	return strings.Join(words[:min(3, len(words))], " ")
 }
 
 // markEnv is inherited by everything these tests start.

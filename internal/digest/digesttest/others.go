@@ -67,8 +67,7 @@ func (o *others) look() {
 		if err != nil || json.Unmarshal(b, &state) != nil || state.ID == "" {
 			continue
 		}
-		owner := state.Owner
-		if owner.PID == os.Getpid() || !proc.Alive(owner.PID, owner.Start) || o.ours(owner.PID) {
+		if !o.foreign(state.Owner.PID, state.Owner.Start) {
 			continue
 		}
 		o.mu.Lock()
@@ -77,8 +76,16 @@ func (o *others) look() {
 	}
 }
 
-// ours says whether pid descends from this process: it inherited our mark.
+// foreign says that an owner lives and is not ours.
+func (o *others) foreign(pid int, start uint64) bool {
+	return proc.Alive(pid, start) && !o.ours(pid)
+}
+
+// ours says whether pid is this process or descends from it: it inherited our mark.
 func (o *others) ours(pid int) bool {
+	if pid == os.Getpid() {
+		return true
+	}
 	env, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "environ"))
 	return err == nil && strings.Contains(string(env), markEnv+"="+o.mark)
 }
@@ -103,6 +110,9 @@ func (o *others) about(line string) bool {
 	name, _, _ := strings.Cut(rest, " ")
 	if strings.HasPrefix(line, "- ") && (kind == "namespace" || kind == "process" || strings.Contains(line, "firedrill")) {
 		return true // on its way down when we began
+	}
+	if pid, start, ok := ownerOf(line); ok {
+		return o.foreign(pid, start)
 	}
 	switch kind {
 	case "namespace":
@@ -134,7 +144,7 @@ func (o *others) peopledByOthers(group string) bool {
 		for _, text := range strings.Fields(string(b)) {
 			pid, _ := strconv.Atoi(text)
 			peopled = true
-			if pid == os.Getpid() || o.ours(pid) {
+			if o.ours(pid) {
 				peopled = false
 				return fs.SkipAll
 			}
@@ -156,7 +166,7 @@ func (o *others) heldByOthers(name string) bool {
 				continue
 			}
 			pid, _ := strconv.Atoi(strings.Split(link, "/")[2])
-			if pid == os.Getpid() || o.ours(pid) {
+			if o.ours(pid) {
 				return false
 			}
 			held = true

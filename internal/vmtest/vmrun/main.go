@@ -1,24 +1,35 @@
-// Command vmrun runs a test binary as root on a typical host, booted for it
-// alone: go test -exec bin/vmrun ./plugins/cpu. With VMRUN_SYSTEMD=1 the host
-// has systemd. The images are in the folder vm beside the executable.
+// Command vmrun runs test binaries as root on a typical host that is booted for
+// them. One binary in a machine of its own:
+//
+//	go test -exec $PWD/bin/vmrun ./plugins/cpu
+//
+// As many as a command runs, one after the other in the same machine:
+//
+//	bin/vmrun for go test -exec $PWD/bin/vmrun ./plugins/cpu ./plugins/memory
+//
+// With VMRUN_SYSTEMD=1 the host has systemd. The images are in the folder vm
+// beside the executable.
 package main
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"runtime"
-	"slices"
-	"strings"
+	"strconv"
 	"syscall"
 	"time"
 
+	"github.com/firedrill-io/firedrill/internal/proc"
 	"github.com/firedrill-io/firedrill/internal/vmtest"
 )
+
+// machineEnv holds the port of the machine that a command was given.
+const machineEnv = "VMRUN_MACHINE"
 
 // limit is how long one test binary may take, boot included.
 const limit = 9 * time.Minute
@@ -26,7 +37,9 @@ const limit = 9 * time.Minute
 func main() {
 	vmtest.Guest()
 	runtime.LockOSThread() // the machine's emulator ends with the thread that started it
-	code, err := run(os.Args[1:])
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGQUIT)
+	defer stop()
+	code, err := run(ctx, os.Args[1:])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "vmrun:", err)
 		code = 1
@@ -34,74 +47,76 @@ func main() {
 	os.Exit(code)
 }
 
-func run(args []string) (code int, err error) {
+func run(ctx context.Context, args []string) (code int, err error) {
 	if len(args) == 0 {
-		return 0, errors.New("no test binary is given; use it as go test -exec bin/vmrun")
+		return 0, errors.New("no test binary is given; use it as go test -exec bin/vmrun, or as vmrun for COMMAND")
 	}
+	if args[0] == "for" {
+		return inMachine(func(port int) (int, error) { return carryOut(ctx, port, args[1:]) })
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	test, err := command(args)
+	if err != nil {
+		return 0, err
+	}
+	runTest := func(port int) (int, error) { return vmtest.Run(ctx, port, test, os.Stdout) }
+	if text := os.Getenv(machineEnv); text != "" {
+		port, err := strconv.Atoi(text)
+		if err != nil {
+			return 0, fmt.Errorf("read %s: %w", machineEnv, err)
+		}
+		return runTest(port)
+	}
+	return inMachine(runTest)
+}
+
+// inMachine boots a machine that takes commands at the port do is called with.
+func inMachine(do func(port int) (int, error)) (code int, err error) {
 	self, err := os.Executable()
 	if err != nil {
 		return 0, err
 	}
-	job, err := os.MkdirTemp("", "firedrill-job")
+	port, err := freePort()
 	if err != nil {
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(job)) }()
-	if err := fill(job, self, args); err != nil {
-		return 0, err
-	}
 	m, err := vmtest.Boot(vmtest.Config{
-		Images: filepath.Join(filepath.Dir(self), "vm"), Program: self, Job: job, Systemd: os.Getenv("VMRUN_SYSTEMD") != "", Output: os.Stdout,
+		Images: filepath.Join(filepath.Dir(self), "vm"), Program: self, Systemd: os.Getenv("VMRUN_SYSTEMD") != "",
+		Reach: map[int]int{port: vmtest.RemotePort},
 	})
 	if err != nil {
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, m.Close()) }()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGQUIT)
-	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	return m.Wait(ctx)
+	defer func() {
+		if code != 0 || err != nil {
+			fmt.Fprintf(os.Stderr, "vmrun: the machine's console ends with:\n%s\n", m.Console())
+		}
+		err = errors.Join(err, m.Close())
+	}()
+	return do(port)
 }
 
-// fill writes what the machine needs to run the test: the binary, its arguments
-// and the files of its package, which go test makes the working folder.
-func fill(job, self string, args []string) error {
-	// The file is for go test's cache and lies on this machine.
-	rest := slices.DeleteFunc(slices.Clone(args[1:]), func(a string) bool { return strings.HasPrefix(a, "-test.testlogfile=") })
-	work := filepath.Join(job, "work")
-	if err := errors.Join(copyFile(args[0], filepath.Join(job, "test")), copyFile(self, filepath.Join(job, "vmrun")),
-		os.WriteFile(filepath.Join(job, "args"), []byte(strings.Join(rest, "\x00")+"\x00"), 0o600), os.Mkdir(work, 0o755)); err != nil {
-		return err
+// carryOut runs a command of this machine whose tests go to the other one.
+func carryOut(ctx context.Context, port int, words []string) (int, error) {
+	if len(words) == 0 {
+		return 0, errors.New("no command is given; use it as vmrun for go test -exec bin/vmrun")
 	}
-	entries, err := os.ReadDir(".")
+	p, err := proc.Start(proc.Spec{ // env(1) finds the program
+		Path: "/usr/bin/env", Args: words, Env: append(os.Environ(), machineEnv+"="+strconv.Itoa(port)), Stdout: os.Stdout, Stderr: os.Stderr,
+	})
 	if err != nil {
-		return err
+		return 0, err
 	}
-	for _, e := range entries {
-		switch {
-		case e.Type().IsRegular():
-			err = copyFile(e.Name(), filepath.Join(work, e.Name()))
-		case e.IsDir() && e.Name() == "testdata":
-			err = os.CopyFS(filepath.Join(work, e.Name()), os.DirFS(e.Name()))
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	defer context.AfterFunc(ctx, func() { _ = p.Signal(syscall.SIGTERM) })()
+	return p.Wait()
 }
 
-func copyFile(from, to string) error {
-	in, err := os.Open(from)
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return err
+		return 0, fmt.Errorf("find free port: %w", err)
 	}
-	defer in.Close()
-	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o755)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(out, in)
-	return errors.Join(err, out.Close())
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
 }

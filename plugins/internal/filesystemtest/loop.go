@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/firedrill-io/firedrill/internal/digest/digesttest"
 	"github.com/firedrill-io/firedrill/internal/need"
 	"github.com/firedrill-io/firedrill/internal/proc"
 )
@@ -57,7 +58,7 @@ func Device(t testing.TB, size int64) (path, number string) {
 
 // imageOf makes an image in memory, which goes with the test.
 func imageOf(t testing.TB, size int64) *os.File {
-	image, err := os.CreateTemp("/dev/shm", "firedrill-test-*.img")
+	image, err := os.CreateTemp("/dev/shm", digesttest.Name()+"-*.img")
 	must(t, err)
 	t.Cleanup(func() { _ = os.Remove(image.Name()) })
 	must(t, image.Truncate(size))

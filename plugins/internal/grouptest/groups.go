@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/firedrill-io/firedrill/internal/cgroup"
+	"github.com/firedrill-io/firedrill/internal/digest/digesttest"
 	"github.com/firedrill-io/firedrill/internal/need"
 	"github.com/firedrill-io/firedrill/plugins/faulttest"
 )
@@ -24,7 +24,7 @@ const Service = "demo"
 func New(t testing.TB, controller string, files ...[2]string) (dir, path string) {
 	t.Helper()
 	need.Check(t, need.Root)
-	path = fmt.Sprintf("/fault-test-%d-%d", os.Getpid(), time.Now().UnixNano())
+	path = "/" + digesttest.Name()
 	dir = Also(t, controller, path)
 	for _, f := range files {
 		must(t, cgroup.Write(dir, f[0], f[1]))

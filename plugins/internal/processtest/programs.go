@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/firedrill-io/firedrill/internal/cgroup"
+	"github.com/firedrill-io/firedrill/internal/digest/digesttest"
 	"github.com/firedrill-io/firedrill/internal/need"
 	"github.com/firedrill-io/firedrill/internal/proc"
 )
@@ -179,7 +180,7 @@ func Group(t testing.TB) (dir, path string) {
 	need.Check(t, need.Root)
 	v2, err := cgroup.V2()
 	must(t, err)
-	path = fmt.Sprintf("/fault-test-%d-%d", os.Getpid(), time.Now().UnixNano())
+	path = "/" + digesttest.Name()
 	dir = filepath.Join(v2.Mount, path)
 	must(t, cgroup.Create(dir))
 	t.Cleanup(func() { must(t, cgroup.Remove(dir, 5*time.Second)) })
