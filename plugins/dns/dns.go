@@ -42,7 +42,7 @@ func init() { fault.Register(Kind, fault.NewDriver(&Plugin{})) }
 // Params is what an experiment file may set.
 type Params struct {
 	// Mode is what becomes of a query.
-	Mode string `json:"mode" jsonschema:"enum=nxdomain,enum=servfail,enum=drop,description=What becomes of a query: answered that there is no such name\\, answered that the resolver failed\\, or lost"`
+	Mode string `json:"mode" jsonschema:"enum=nxdomain,enum=servfail,enum=drop,description=What becomes of a query over UDP: answered that there is no such name\\, answered that the resolver failed\\, or lost; over TCP it is lost in each mode"`
 	// Names limits it to queries for them.
 	Names []string `json:"names,omitempty" jsonschema:"minItems=1,maxItems=1024,example=*.example.com,description=Only queries for these names: db.example.com is that name\\, *.example.com are all below example.com (default: all names)"`
 	// Resolvers limits it to queries to them.
