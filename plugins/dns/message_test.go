@@ -3,6 +3,7 @@ package dns
 import (
 	"context"
 	"net"
+	"os"
 	"testing"
 	"time"
 
@@ -86,6 +87,11 @@ func TestManyQueriesOnOneSocket(t *testing.T) {
 	update.OpCode = 5
 	if got := exchange(t, w.A, traffictest.AddrB, update); len(got) != 1 || got[0].RCode != dnsmessage.RCodeSuccess {
 		t.Errorf("an update: %v", got)
+	}
+	long := question(hit, dnsmessage.TypeA)
+	long.Additionals = []dnsmessage.Resource{opt(4096, dnsmessage.Option{Code: 12, Data: make([]byte, 600)})}
+	if got := exchange(t, w.A, traffictest.AddrB, long); len(got) != 0 {
+		t.Errorf("a query of 600 bytes, which is lost: %v", got)
 	}
 	traffictest.Revert(t, w, &Plugin{}, change)
 }
@@ -173,4 +179,34 @@ func TestTunnel(t *testing.T) {
 		}
 	}
 	traffictest.Revert(t, w, &Plugin{}, change)
+}
+
+// What the host forwards for others is hit where it leaves, and the answer finds
+// its way back to them.
+func TestForwarded(t *testing.T) {
+	w, behind := traffictest.New(t), traffictest.New(t)
+	serve(t, w.B, traffictest.AddrB)
+	pair := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "eth1"}, PeerName: "eth1", PeerNamespace: netlink.NsFd(behind.A.Fd())}
+	must(t, w.H.LinkAdd(pair))
+	join(t, w.H, "10.88.0.1/24")
+	join(t, behind.H, "10.88.0.2/24")
+	// Its own wire has the same addresses.
+	must(t, behind.H.RouteAdd(&netlink.Route{Dst: netlink.NewIPNet(net.ParseIP(traffictest.AddrB)), Gw: net.ParseIP("10.88.0.1")}))
+	must(t, w.A.Do(func() error { return os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0o644) }))
+	change := traffictest.Inject(t, w, &Plugin{}, Params{Mode: "nxdomain", Names: []string{hit}})
+	if got := exchange(t, behind.A, traffictest.AddrB, question(hit, dnsmessage.TypeA)); len(got) != 1 || got[0].RCode != dnsmessage.RCodeNameError {
+		t.Errorf("forwarded: %v", got)
+	}
+	traffictest.Revert(t, w, &Plugin{}, change)
+}
+
+// join gives a host's second device an address.
+func join(t *testing.T, h *netlink.Handle, address string) {
+	t.Helper()
+	link, err := h.LinkByName("eth1")
+	must(t, err)
+	a, err := netlink.ParseAddr(address)
+	must(t, err)
+	must(t, h.AddrAdd(link, a))
+	must(t, h.LinkSetUp(link))
 }

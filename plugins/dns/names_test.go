@@ -65,4 +65,8 @@ func TestControlIsRefused(t *testing.T) {
 			t.Errorf("%s, %q: refused %q, want %q", c.control, c.names, got, c.field)
 		}
 	}
+	_, err := (&Plugin{}).Prepare(t.Context(), fault.Target{ExemptNames: []string{"nats.example.com"}}, Params{Mode: "drop"})
+	if got := refusedField(t, err); got != "names" {
+		t.Errorf("Prepare: refused %q", got)
+	}
 }
