@@ -10,6 +10,7 @@ import (
 	_ "github.com/firedrill-io/firedrill/plugins/delay"
 	_ "github.com/firedrill-io/firedrill/plugins/diskfill"
 	_ "github.com/firedrill-io/firedrill/plugins/diskstall"
+	_ "github.com/firedrill-io/firedrill/plugins/dns"
 	_ "github.com/firedrill-io/firedrill/plugins/duplicate"
 	_ "github.com/firedrill-io/firedrill/plugins/files"
 	_ "github.com/firedrill-io/firedrill/plugins/io"

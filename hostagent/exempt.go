@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/firedrill-io/firedrill/plugins/fault"
 )
 
 const (
@@ -16,19 +18,19 @@ const (
 	resolveTimeout = 2 * time.Second
 )
 
-// brokerPeers lists the addresses that the control connection goes to, so that
-// a network fault spares it. A broker on a unix socket has none.
-func brokerPeers(ctx context.Context, urls string) ([]netip.AddrPort, error) {
+// exemptBroker writes into t the addresses that the control connection goes to,
+// so that a network fault spares it, and the names by which it finds them. A
+// broker on a unix socket has none.
+func exemptBroker(ctx context.Context, urls string, t *fault.Target) error {
 	if exemptOff {
-		return nil, nil
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
 	defer cancel()
-	var peers []netip.AddrPort
 	for text := range strings.SplitSeq(urls, ",") {
 		u, err := url.Parse(strings.TrimSpace(text))
 		if err != nil {
-			return nil, fmt.Errorf("read broker address: %w", err)
+			return fmt.Errorf("read broker address: %w", err)
 		}
 		if u.Scheme == "unix" {
 			continue
@@ -36,16 +38,19 @@ func brokerPeers(ctx context.Context, urls string) ([]netip.AddrPort, error) {
 		port := uint64(brokerPort)
 		if u.Port() != "" {
 			if port, err = strconv.ParseUint(u.Port(), 10, 16); err != nil {
-				return nil, fmt.Errorf("read broker address %s: %w", text, err)
+				return fmt.Errorf("read broker address %s: %w", text, err)
 			}
 		}
 		addresses, err := net.DefaultResolver.LookupNetIP(ctx, "ip", u.Hostname())
 		if err != nil {
-			return nil, fmt.Errorf("resolve broker, to exempt the control connection: %w", err)
+			return fmt.Errorf("resolve broker, to exempt the control connection: %w", err)
 		}
 		for _, a := range addresses {
-			peers = append(peers, netip.AddrPortFrom(a.Unmap(), uint16(port)))
+			t.Exempt = append(t.Exempt, netip.AddrPortFrom(a.Unmap(), uint16(port)))
+		}
+		if _, err := netip.ParseAddr(u.Hostname()); err != nil {
+			t.ExemptNames = append(t.ExemptNames, u.Hostname())
 		}
 	}
-	return peers, nil
+	return nil
 }

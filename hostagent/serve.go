@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"os"
 	"time"
 
@@ -90,7 +89,7 @@ func (s *serveOptions) run(ctx context.Context) error {
 	a, err := agent.Start(ctx, agent.Config{
 		Name: s.name, Root: s.root, OutOfBand: s.outOfBand, Hosts: s.hosts, Power: s.power, Version: version,
 		Drivers: builtin(), Programs: programs, Launch: s.launchPlugin(log, programs), Start: s.startProgram(log), Digest: hostDigest, Evidence: spool, Logger: log,
-		Exempt: func(ctx context.Context) ([]netip.AddrPort, error) { return brokerPeers(ctx, s.nats) },
+		Exempt: func(ctx context.Context, t *fault.Target) error { return exemptBroker(ctx, s.nats, t) },
 		Guard: func(self guardian.ProcessID, groups guardian.Groups) (*guardian.Guard, error) {
 			return s.launchGuardian(s.name, self, groups)
 		},

@@ -27,6 +27,7 @@ const (
 	Tools Need = "built tools (make build)"
 	Mkfs  Need = "mkfs.ext4 (package e2fsprogs)"
 	Nft   Need = "nft (package nftables)"
+	Libc  Need = "getent and unshare (packages libc-bin, util-linux)"
 	// Systemd as the service manager, with cgroup v2 alone.
 	Systemd Need = "systemd and cgroup v2 alone (make test-vm)"
 
@@ -44,6 +45,7 @@ var probes = map[Need]func() bool{
 	Loop:    func() bool { return exists("/dev/loop-control") },
 	Mkfs:    func() bool { return exists("/usr/sbin/mkfs.ext4", "/sbin/mkfs.ext4") },
 	Nft:     func() bool { return exists("/usr/sbin/nft", "/sbin/nft") },
+	Libc:    func() bool { return exists("/usr/bin/getent") && exists("/usr/bin/unshare") },
 	Systemd: func() bool { return exists("/run/systemd/system") && exists("/sys/fs/cgroup/cgroup.controllers") },
 
 	Chromium: func() bool { return exists("/usr/bin/chromium") },

@@ -138,6 +138,9 @@ type Target struct {
 	// Exempt are the peers of the agent's control connection: network faults
 	// let TCP to and from them pass, as they do for sshd.
 	Exempt []netip.AddrPort `json:"exempt,omitempty"`
+	// ExemptNames are the host names by which the agent finds those peers: faults
+	// of name resolution refuse them.
+	ExemptNames []string `json:"exempt_names,omitempty"`
 }
 
 // NetNS identifies a network namespace.

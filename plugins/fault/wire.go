@@ -26,7 +26,7 @@ func errorOf(e *faultpb.Error) *Error {
 func targetPB(t Target) *faultpb.Target {
 	pb := &faultpb.Target{
 		Host: t.Host, BootId: t.BootID, NetnsPath: t.NetNS.Path, NetnsInode: t.NetNS.Inode,
-		Mounts: t.Mounts, Power: t.Power, StateDir: t.StateDir,
+		Mounts: t.Mounts, Power: t.Power, StateDir: t.StateDir, ExemptNames: t.ExemptNames,
 	}
 	for _, peer := range t.Exempt {
 		pb.Exempt = append(pb.Exempt, peer.String())
@@ -42,7 +42,7 @@ func targetPB(t Target) *faultpb.Target {
 func targetOf(pb *faultpb.Target) Target {
 	t := Target{
 		Host: pb.GetHost(), BootID: pb.GetBootId(), NetNS: NetNS{Path: pb.GetNetnsPath(), Inode: pb.GetNetnsInode()},
-		Mounts: pb.GetMounts(), Power: pb.GetPower(), StateDir: pb.GetStateDir(),
+		Mounts: pb.GetMounts(), Power: pb.GetPower(), StateDir: pb.GetStateDir(), ExemptNames: pb.GetExemptNames(),
 	}
 	for _, text := range pb.GetExempt() {
 		peer, err := netip.ParseAddrPort(text)

@@ -15,6 +15,7 @@ var (
 	everyTarget = Target{
 		Host: "h1", BootID: "b", NetNS: NetNS{Path: "/n", Inode: 7}, Cgroups: []Cgroup{{Path: "/c", Inode: 8}}, Mounts: []string{"/m"},
 		Power: "/p", StateDir: "/s", Exempt: []netip.AddrPort{netip.MustParseAddrPort("192.0.2.1:4222"), netip.MustParseAddrPort("[2001:db8::1]:22")},
+		ExemptNames: []string{"nats.example"},
 	}
 	everyObservation = Observation{
 		State: Present, Dose: Exercised, Asked: []Measure{{"rate", 3, "1/s"}}, Achieved: []Measure{{"rate", 2, "1/s"}}, Detail: "d",

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"sync"
 	"time"
 
@@ -50,9 +49,9 @@ type Config struct {
 	Launch func(ctx context.Context, kind fault.Kind, group string) (Plugin, error)
 	// Guard starts the guardian of the agent process; nil: there is none (tests).
 	Guard func(self guardian.ProcessID, groups guardian.Groups) (*guardian.Guard, error)
-	// Exempt lists the peers of the control connection, which network faults
-	// spare; nil: it needs no network.
-	Exempt   func(ctx context.Context) ([]netip.AddrPort, error)
+	// Exempt writes into a target the peers of the control connection, which
+	// network faults spare; nil: it needs no network.
+	Exempt   func(ctx context.Context, t *fault.Target) error
 	Digest   func() (control.DigestReply, error) // nil: refused
 	Evidence guardian.Recorder                   // nil: none is kept
 	Logger   *slog.Logger

@@ -27,7 +27,6 @@ func (a *Agent) target(ctx context.Context, host string, info fault.Info) (fault
 	if a.cfg.Exempt == nil {
 		return t, nil
 	}
-	var err error
-	t.Exempt, err = a.cfg.Exempt(ctx)
+	err := a.cfg.Exempt(ctx, &t)
 	return t, err
 }

@@ -180,7 +180,7 @@ CONTRACTS = (1,)  # versions of the fault contract spoken here
 MESSAGES = {
     "Error": "s:code s:field s:message",
     "Cgroup": "s:path u:inode",
-    "Target": "s:host s:boot_id s:netns_path u:netns_inode *Cgroup:cgroups *s:mounts s:power s:state_dir *s:exempt",
+    "Target": "s:host s:boot_id s:netns_path u:netns_inode *Cgroup:cgroups *s:mounts s:power s:state_dir *s:exempt *s:exempt_names",
     "DescribeRequest": "",
     "DescribeResponse": "b:info Error:error",
     "PrepareRequest": "Target:target b:params",

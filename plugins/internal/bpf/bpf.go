@@ -5,7 +5,7 @@
 // different size in one array of maps 5.10) and uses no BTF of the kernel.
 package bpf
 
-//go:generate go run github.com/cilium/ebpf/cmd/bpf2go -go-package bpf -target bpfel,bpfeb -type rule -type count -type prefix -type exemption Cut cut.bpf.c -- -O2 -Wall -Werror -I/usr/include/x86_64-linux-gnu -g
+//go:generate go run github.com/cilium/ebpf/cmd/bpf2go -go-package bpf -target bpfel,bpfeb -type rule -type count -type prefix -type exemption -type name -type entry Cut cut.bpf.c -- -O2 -Wall -Werror -I/usr/include/x86_64-linux-gnu -g
 //go:generate go run github.com/cilium/ebpf/cmd/bpf2go -go-package bpf -target bpfel,bpfeb -type way Back back.bpf.c -- -O2 -Wall -Werror -I/usr/include/x86_64-linux-gnu -g
 
 // Slots is how many injections one device carries at once.
@@ -30,6 +30,13 @@ const (
 	Duplicate        // some come twice
 	Corrupt          // some have other payload
 	Steer            // all take the way over a queue of ours
+	Answer           // queries of the DNS are answered, or gone
+)
+
+// What an entry of a trie of names is about.
+const (
+	Itself = 1 // the name
+	Below  = 2 // the names below it
 )
 
 // Always is the chance of a rule that acts upon every packet.

@@ -17,12 +17,16 @@
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/pkt_cls.h>
+#include <linux/udp.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
 #include "resume.h"
+#include "frame.h"
+#include "query.h"
 
 #define RANGES 4
+#define LOOPBACK 1 // the index of this device, in every namespace
 #define DIR_IN 1
 #define DIR_OUT 2
 
@@ -32,6 +36,7 @@
 #define DUPLICATE 2 // some come twice
 #define CORRUPT 3   // some have other payload
 #define STEER 4     // all take another way, on which a queue of ours waits
+#define ANSWER 5    // those that are queries of the DNS are answered, or gone
 
 struct range {
 	__u16 lo, hi;
@@ -49,6 +54,8 @@ struct rule {
 	__u32 chance; // a packet is acted upon if a random number is not above
 	__u32 way[2]; // STEER: the devices for packets in and out
 	__u32 relay;  // STEER: a program waits there, which must be alive
+	__u32 names;  // ANSWER: queries for names[slot] only
+	__u32 code;   // ANSWER: of the answer; 0: there is none
 	__u32 unused;
 };
 
@@ -256,39 +263,7 @@ static __always_inline int matches(const struct rule *r, __u32 slot, const struc
 #define NOT_MEANT 0 // the action can't be done to such a packet
 #define SPARED 1    // by chance
 #define DONE 2
-
-// network is the offset of the network header, which no field of the context
-// tells: Ethernet, none, Ethernet with one VLAN tag. -1: another.
-static __always_inline int network(struct __sk_buff *skb)
-{
-	const int offsets[] = {ETH_HLEN, 0, ETH_HLEN + 4};
-	__u64 want[2], got[2];
-
-	if (bpf_skb_load_bytes_relative(skb, 0, want, sizeof(want), BPF_HDR_START_NET))
-		return -1;
-	for (int i = 0; i < 3; i++) {
-		if (bpf_skb_load_bytes(skb, offsets[i], got, sizeof(got)))
-			continue;
-		if (got[0] == want[0] && got[1] == want[1])
-			return offsets[i];
-	}
-	return -1;
-}
-
-// ip_length is the length of the packet from the network header on. Frames may
-// be padded, so the header has the say; large segments of IPv6 have none in it.
-static __always_inline __u32 ip_length(struct __sk_buff *skb, __u32 net)
-{
-	__u32 most = skb->len - net, len;
-	__be16 field;
-
-	if (bpf_skb_load_bytes(skb, net + (skb->protocol == bpf_htons(ETH_P_IP) ? 2 : 4), &field, sizeof(field)))
-		return most;
-	len = bpf_ntohs(field);
-	if (skb->protocol != bpf_htons(ETH_P_IP) && len)
-		len += sizeof(struct ipv6hdr);
-	return len && len < most ? len : most;
-}
+#define ANSWERED 3  // it is its own answer now
 
 // corrupt changes two bytes of the payload of TCP or UDP and makes the checksum
 // right again, so that no layer but the application can tell. A function of its
@@ -336,6 +311,32 @@ static __always_inline int duplicate(struct __sk_buff *skb, __u32 dir, __u32 slo
 	return failed ? SPARED : DONE;
 }
 
+// query is about what goes to a resolver. Over TCP there is no answer: the packet
+// is gone.
+static __always_inline int query(struct __sk_buff *skb, __u32 slot, const struct rule *r, const struct packet *p)
+{
+	__u32 names = r->names, code = r->code;
+	int net = network(skb);
+
+	if (net < 0 || p->peer_port != DOMAIN)
+		return NOT_MEANT;
+	__u32 l4 = net + p->l4, end = net + ip_length(skb, net), data;
+	if (p->protocol == IPPROTO_UDP) {
+		int n = question(skb, slot, l4 + sizeof(struct udphdr), end, names);
+		if (n <= 0)
+			return NOT_MEANT;
+		return code && answer(skb, net, l4, n, code) ? ANSWERED : DONE;
+	}
+	if (!names)
+		return DONE;
+	__u8 offset;
+	if (bpf_skb_load_bytes(skb, l4 + 12, &offset, 1))
+		return NOT_MEANT;
+	data = l4 + (offset >> 4) * 4;
+	// Behind its length, which may have come by itself (RFC 1035, 4.2.2).
+	return question(skb, slot, data + 2, end, names) > 0 || question(skb, slot, data, end, names) > 0 ? DONE : NOT_MEANT;
+}
+
 static __always_inline int act(struct __sk_buff *skb, __u32 dir, __u32 slot, const struct rule *r, const struct packet *p)
 {
 	switch (r->action) {
@@ -347,8 +348,18 @@ static __always_inline int act(struct __sk_buff *skb, __u32 dir, __u32 slot, con
 		return duplicate(skb, dir, slot);
 	case CORRUPT:
 		return p->has_ports ? corrupt(skb, p->l4, p->protocol, r->chance) : NOT_MEANT;
+	case ANSWER:
+		return query(skb, slot, r, p);
 	}
 	return DONE;
+}
+
+// back lets an answer come in from where its query would have gone. On the
+// loopback it does so by itself, and there alone: led anew, it would be taken for
+// one with a stranger's address.
+static __always_inline int back(struct __sk_buff *skb)
+{
+	return skb->ifindex == LOOPBACK ? TC_ACT_UNSPEC : bpf_redirect(skb->ifindex, BPF_F_INGRESS);
 }
 
 // What step says of a packet; anything else is what the program returns.
@@ -381,7 +392,7 @@ __attribute__((noinline)) int step(struct __sk_buff *skb, __u32 dir, __u32 slot,
 	if (!c || fate == NOT_MEANT)
 		return NEXT;
 	c->matched++;
-	if (fate != DONE)
+	if (fate == SPARED)
 		return NEXT;
 	__sync_fetch_and_add(hits, 1);
 	c->packets++;
@@ -392,7 +403,9 @@ __attribute__((noinline)) int step(struct __sk_buff *skb, __u32 dir, __u32 slot,
 	}
 	if (action == STEER)
 		return bpf_redirect(way, 0);
-	if (action == CUT || action == LOSE)
+	if (fate == ANSWERED)
+		return back(skb);
+	if (action == CUT || action == LOSE || action == ANSWER)
 		return dir == DIR_OUT ? bpf_redirect(0, 0) : TC_ACT_SHOT;
 	return NEXT;
 }

@@ -22,6 +22,12 @@ type CutCount struct {
 	CanaryAt uint64
 }
 
+type CutEntry struct {
+	_     structs.HostLayout
+	Bytes uint16
+	About uint16
+}
+
 type CutExemption struct {
 	_    structs.HostLayout
 	Addr struct {
@@ -33,6 +39,12 @@ type CutExemption struct {
 	Protocol uint32
 }
 
+type CutName struct {
+	_   structs.HostLayout
+	Len uint32
+	B   [256]uint8
+}
+
 type CutPrefix struct {
 	_    structs.HostLayout
 	Len  uint32
@@ -40,6 +52,14 @@ type CutPrefix struct {
 		_ structs.HostLayout
 		B [16]uint8
 	}
+}
+
+type CutRoom struct {
+	_       structs.HostLayout
+	Name    [32]uint64
+	Message [64]uint64
+	Back    [516]uint8
+	_       [4]byte
 }
 
 type CutRule struct {
@@ -59,6 +79,8 @@ type CutRule struct {
 	Chance uint32
 	Way    [2]uint32
 	Relay  uint32
+	Names  uint32
+	Code   uint32
 	Unused uint32
 }
 
@@ -70,12 +92,16 @@ const (
 	CutMapFdCounts        = "fd_counts"
 	CutMapFdExempt        = "fd_exempt"
 	CutMapFdLocals        = "fd_locals"
+	CutMapFdNames         = "fd_names"
 	CutMapFdPeers         = "fd_peers"
+	CutMapFdRoom          = "fd_room"
 	CutMapFdRules         = "fd_rules"
 	CutProgFdIn           = "fd_in"
 	CutProgFdOut          = "fd_out"
 	CutVarUnusedCount     = "unused_count"
+	CutVarUnusedEntry     = "unused_entry"
 	CutVarUnusedExemption = "unused_exemption"
+	CutVarUnusedName      = "unused_name"
 	CutVarUnusedPrefix    = "unused_prefix"
 	CutVarUnusedRule      = "unused_rule"
 )
@@ -134,7 +160,9 @@ type CutMapSpecs struct {
 	FdCounts *ebpf.MapSpec `ebpf:"fd_counts"`
 	FdExempt *ebpf.MapSpec `ebpf:"fd_exempt"`
 	FdLocals *ebpf.MapSpec `ebpf:"fd_locals"`
+	FdNames  *ebpf.MapSpec `ebpf:"fd_names"`
 	FdPeers  *ebpf.MapSpec `ebpf:"fd_peers"`
+	FdRoom   *ebpf.MapSpec `ebpf:"fd_room"`
 	FdRules  *ebpf.MapSpec `ebpf:"fd_rules"`
 }
 
@@ -143,7 +171,9 @@ type CutMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type CutVariableSpecs struct {
 	UnusedCount     *ebpf.VariableSpec `ebpf:"unused_count"`
+	UnusedEntry     *ebpf.VariableSpec `ebpf:"unused_entry"`
 	UnusedExemption *ebpf.VariableSpec `ebpf:"unused_exemption"`
+	UnusedName      *ebpf.VariableSpec `ebpf:"unused_name"`
 	UnusedPrefix    *ebpf.VariableSpec `ebpf:"unused_prefix"`
 	UnusedRule      *ebpf.VariableSpec `ebpf:"unused_rule"`
 }
@@ -172,7 +202,9 @@ type CutMaps struct {
 	FdCounts *ebpf.Map `ebpf:"fd_counts"`
 	FdExempt *ebpf.Map `ebpf:"fd_exempt"`
 	FdLocals *ebpf.Map `ebpf:"fd_locals"`
+	FdNames  *ebpf.Map `ebpf:"fd_names"`
 	FdPeers  *ebpf.Map `ebpf:"fd_peers"`
+	FdRoom   *ebpf.Map `ebpf:"fd_room"`
 	FdRules  *ebpf.Map `ebpf:"fd_rules"`
 }
 
@@ -182,7 +214,9 @@ func (m *CutMaps) Close() error {
 		m.FdCounts,
 		m.FdExempt,
 		m.FdLocals,
+		m.FdNames,
 		m.FdPeers,
+		m.FdRoom,
 		m.FdRules,
 	)
 }
@@ -192,7 +226,9 @@ func (m *CutMaps) Close() error {
 // It can be passed to LoadCutObjects or ebpf.CollectionSpec.LoadAndAssign.
 type CutVariables struct {
 	UnusedCount     *ebpf.Variable `ebpf:"unused_count"`
+	UnusedEntry     *ebpf.Variable `ebpf:"unused_entry"`
 	UnusedExemption *ebpf.Variable `ebpf:"unused_exemption"`
+	UnusedName      *ebpf.Variable `ebpf:"unused_name"`
 	UnusedPrefix    *ebpf.Variable `ebpf:"unused_prefix"`
 	UnusedRule      *ebpf.Variable `ebpf:"unused_rule"`
 }

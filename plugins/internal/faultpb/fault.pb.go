@@ -92,6 +92,7 @@ type Target struct {
 	Power         string                 `protobuf:"bytes,7,opt,name=power,proto3" json:"power,omitempty"`
 	StateDir      string                 `protobuf:"bytes,8,opt,name=state_dir,json=stateDir,proto3" json:"state_dir,omitempty"`
 	Exempt        []string               `protobuf:"bytes,9,rep,name=exempt,proto3" json:"exempt,omitempty"` // address:port
+	ExemptNames   []string               `protobuf:"bytes,10,rep,name=exempt_names,json=exemptNames,proto3" json:"exempt_names,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -185,6 +186,13 @@ func (x *Target) GetStateDir() string {
 func (x *Target) GetExempt() []string {
 	if x != nil {
 		return x.Exempt
+	}
+	return nil
+}
+
+func (x *Target) GetExemptNames() []string {
+	if x != nil {
+		return x.ExemptNames
 	}
 	return nil
 }
@@ -1049,7 +1057,7 @@ const file_fault_proto_rawDesc = "" +
 	"\x05Error\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x14\n" +
 	"\x05field\x18\x02 \x01(\tR\x05field\x12\x18\n" +
-	"\amessage\x18\x03 \x01(\tR\amessage\"\x8e\x02\n" +
+	"\amessage\x18\x03 \x01(\tR\amessage\"\xb1\x02\n" +
 	"\x06Target\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x12\x17\n" +
 	"\aboot_id\x18\x02 \x01(\tR\x06bootId\x12\x1d\n" +
@@ -1061,7 +1069,9 @@ const file_fault_proto_rawDesc = "" +
 	"\x06mounts\x18\x06 \x03(\tR\x06mounts\x12\x14\n" +
 	"\x05power\x18\a \x01(\tR\x05power\x12\x1b\n" +
 	"\tstate_dir\x18\b \x01(\tR\bstateDir\x12\x16\n" +
-	"\x06exempt\x18\t \x03(\tR\x06exempt\"2\n" +
+	"\x06exempt\x18\t \x03(\tR\x06exempt\x12!\n" +
+	"\fexempt_names\x18\n" +
+	" \x03(\tR\vexemptNames\"2\n" +
 	"\x06Cgroup\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x14\n" +
 	"\x05inode\x18\x02 \x01(\x04R\x05inode\"\x11\n" +

@@ -22,15 +22,20 @@ const discard = 9
 // sent from the caller's network namespace.
 func SendCanary(pre netip.Prefix, r Rule) error { return sendCanary(pre, r, 1, 0) }
 
+// AddressOf is the address of a prefix that canaries go to.
+func AddressOf(pre netip.Prefix) netip.Addr {
+	if pre.Bits() < pre.Addr().BitLen() {
+		return pre.Addr().Next() // the first address names the network
+	}
+	return pre.Addr()
+}
+
 // sendCanary sends n of them, with so many bytes of payload where they can have any.
 func sendCanary(pre netip.Prefix, r Rule, n, size int) error {
 	if r.Direction&bpf.Out == 0 {
 		return errors.New("send canary: the rule is about incoming packets only")
 	}
-	addr := pre.Addr()
-	if pre.Bits() < addr.BitLen() {
-		addr = addr.Next() // the first address names the network
-	}
+	addr := AddressOf(pre)
 	port := uint16(discard)
 	if len(r.Ports) > 0 {
 		port = r.Ports[0].Lo

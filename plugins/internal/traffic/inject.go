@@ -115,7 +115,7 @@ func (i *Injector) applyFirst(h *netlink.Handle, c Change, d Device, link netlin
 		return err
 	}
 	own := w.table()
-	if err := own.stage(0, c, w.locals); err != nil {
+	if err := own.stage(0, c, w); err != nil {
 		return err
 	}
 	if err := own.setRule(0, rule); err != nil {

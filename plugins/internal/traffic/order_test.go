@@ -30,9 +30,12 @@ func TestMain(m *testing.M) {
 
 // anAction draws what is done to packets, by every kind of network fault.
 func anAction(rt *rapid.T) traffic.Action {
-	does := rapid.SampledFrom([]uint32{bpf.Cut, bpf.Lose, bpf.Duplicate, bpf.Corrupt, bpf.Steer}).Draw(rt, "does")
+	does := rapid.SampledFrom([]uint32{bpf.Cut, bpf.Lose, bpf.Duplicate, bpf.Corrupt, bpf.Steer, bpf.Answer}).Draw(rt, "does")
 	a := traffic.Action{Does: does}
-	if does != bpf.Cut && does != bpf.Steer {
+	switch does {
+	case bpf.Answer:
+		a.Names = rapid.SampledFrom([][]string{nil, {"db.example.com", "*.internal"}}).Draw(rt, "names")
+	case bpf.Lose, bpf.Duplicate, bpf.Corrupt:
 		a.Share = rapid.Float64Range(0.01, 1).Draw(rt, "share")
 	}
 	return a

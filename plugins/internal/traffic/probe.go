@@ -11,14 +11,14 @@ import (
 	"github.com/firedrill-io/firedrill/plugins/fault"
 )
 
-// loopback is the index of the loopback device, in every namespace.
-const loopback = 1
+// Loopback is the index of the loopback device, in every namespace.
+const Loopback = 1
 
 // Probe finds out whether this kernel has a queueing discipline, by adding it to
 // the loopback of a network namespace that is thrown away. The error is
 // fault.ErrUnsupported and names the module if it has not.
 func Probe(q netlink.Qdisc) error {
-	q.Attrs().LinkIndex, q.Attrs().Parent, q.Attrs().Handle = loopback, netlink.HANDLE_ROOT, netlink.MakeHandle(1, 0)
+	q.Attrs().LinkIndex, q.Attrs().Parent, q.Attrs().Handle = Loopback, netlink.HANDLE_ROOT, netlink.MakeHandle(1, 0)
 	own, err := netns.Open("")
 	if err != nil {
 		return err

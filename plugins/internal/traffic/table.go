@@ -142,7 +142,7 @@ func mapsOf(id ebpf.ProgramID) (map[string]*ebpf.Map, error) {
 // current says whether the maps are laid out as this version of us reads them.
 func (t *table) current() error {
 	for name, size := range map[string]uintptr{
-		bpf.CutMapFdPeers: 4, bpf.CutMapFdLocals: 4, bpf.CutMapFdExempt: 4, bpf.CutMapFdAlive: 8,
+		bpf.CutMapFdPeers: 4, bpf.CutMapFdLocals: 4, bpf.CutMapFdNames: 4, bpf.CutMapFdExempt: 4, bpf.CutMapFdAlive: 8,
 		bpf.CutMapFdRules: unsafe.Sizeof(bpf.CutRule{}), bpf.CutMapFdCounts: unsafe.Sizeof(bpf.CutCount{}),
 	} {
 		m := t.maps[name]
@@ -239,20 +239,25 @@ func (t *table) fill(slot uint32, c Change, w warm, rule bpf.CutRule) error {
 	if err := t.empty(slot); err != nil {
 		return err
 	}
-	if err := t.stage(slot, c, w.locals); err != nil {
+	if err := t.stage(slot, c, w); err != nil {
 		return err
 	}
 	if err := t.setRule(slot, rule); err != nil {
 		return err
 	}
-	return t.putPeers(slot, w.peers)
+	return t.putTrie(bpf.CutMapFdPeers, slot, w.peers)
 }
 
 // stage writes all of a slot that has no effect by itself.
-func (t *table) stage(slot uint32, c Change, locals *ebpf.Map) error {
+func (t *table) stage(slot uint32, c Change, w warm) error {
 	if len(c.Rule.From) > 0 {
-		if err := t.maps[bpf.CutMapFdLocals].Put(slot, locals); err != nil {
-			return fmt.Errorf("fill slot %d: %w", slot, err)
+		if err := t.putTrie(bpf.CutMapFdLocals, slot, w.locals); err != nil {
+			return err
+		}
+	}
+	if len(c.Action.Names) > 0 {
+		if err := t.putTrie(bpf.CutMapFdNames, slot, w.names); err != nil {
+			return err
 		}
 	}
 	for _, e := range exemptions(c.Exempt) {
@@ -267,8 +272,8 @@ func (t *table) stage(slot uint32, c Change, locals *ebpf.Map) error {
 	return nil
 }
 
-func (t *table) putPeers(slot uint32, peers *ebpf.Map) error {
-	if err := t.maps[bpf.CutMapFdPeers].Put(slot, peers); err != nil {
+func (t *table) putTrie(of string, slot uint32, trie *ebpf.Map) error {
+	if err := t.maps[of].Put(slot, trie); err != nil {
 		return fmt.Errorf("fill slot %d: %w", slot, err)
 	}
 	return nil
@@ -280,7 +285,7 @@ func (t *table) heal(slot uint32) error { return t.setRule(slot, bpf.CutRule{}) 
 // empty lets go of the tries of a healed slot. It waits for an RCU grace period
 // each, and a table that goes away altogether does not need it.
 func (t *table) empty(slot uint32) error {
-	for _, name := range []string{bpf.CutMapFdPeers, bpf.CutMapFdLocals} {
+	for _, name := range []string{bpf.CutMapFdPeers, bpf.CutMapFdLocals, bpf.CutMapFdNames} {
 		if err := t.maps[name].Delete(slot); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
 			return fmt.Errorf("empty slot %d: %w", slot, err)
 		}

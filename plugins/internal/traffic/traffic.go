@@ -52,6 +52,12 @@ type Action struct {
 	// Relay says that packets are steered to a program of ours and not to a queue
 	// of the kernel's: see Relay.
 	Relay bool `json:"relay,omitempty"`
+	// Names of bpf.Answer: only queries for these are meant; none: all. One that
+	// begins with Under means those below it.
+	Names []string `json:"names,omitempty"`
+	// Code of bpf.Answer is that of the answer (RCODE of RFC 1035, 4.1.1); 0: there
+	// is none.
+	Code uint32 `json:"code,omitempty"`
 }
 
 // Device is one network device as it was found.
@@ -107,11 +113,11 @@ func NewChange(t fault.Target, s *Space, r Rule, a Action) Change {
 // PrepareIn is Prepare for a namespace that is open. Its error is one that
 // Missing knows if the kernel or our rights lack something.
 func (i *Injector) PrepareIn(s *Space, c Change, devices []string) (Change, error) {
-	first, err := newWarm(c.Rule)
+	first, err := newWarm(c)
 	if err != nil {
 		return c, err
 	}
-	if c.Devices, err = inspectAll(s.Link, devices); err == nil {
+	if c.Devices, err = inspectAll(s.Link, devices, c.Action.loopback()); err == nil {
 		err = planWays(s.Link, &c)
 	}
 	if err != nil {
@@ -132,7 +138,7 @@ func (i *Injector) keepWarm(c Change, first warm) error {
 		w := first
 		if n > 0 {
 			var err error
-			if w, err = newWarm(c.Rule); err != nil {
+			if w, err = newWarm(c); err != nil {
 				return err
 			}
 		}
@@ -150,11 +156,11 @@ func (i *Injector) takeWarm(c Change, d Device) (warm, error) {
 		delete(i.warm, key)
 		return w, nil
 	}
-	return newWarm(c.Rule)
+	return newWarm(c)
 }
 
-func inspectAll(h *netlink.Handle, names []string) (out []Device, err error) {
-	links, err := devices(h, names)
+func inspectAll(h *netlink.Handle, names []string, loopback bool) (out []Device, err error) {
+	links, err := devices(h, names, loopback)
 	if err != nil {
 		return nil, err
 	}
@@ -194,8 +200,9 @@ func inspect(h *netlink.Handle, link netlink.Link) (Device, error) {
 	return d, err
 }
 
-// devices returns the named links, or all but the loopback and our own.
-func devices(h *netlink.Handle, names []string) ([]netlink.Link, error) {
+// devices returns the named links; without names all that are up but our own, and
+// the loopback only if it is asked for.
+func devices(h *netlink.Handle, names []string, loopback bool) ([]netlink.Link, error) {
 	if len(names) == 0 {
 		all, err := h.LinkList()
 		if err != nil {
@@ -203,7 +210,7 @@ func devices(h *netlink.Handle, names []string) ([]netlink.Link, error) {
 		}
 		var out []netlink.Link
 		for _, l := range all {
-			if f := l.Attrs().RawFlags; f&unix.IFF_LOOPBACK == 0 && f&unix.IFF_UP != 0 && !isWay(l) {
+			if f := l.Attrs().RawFlags; (loopback || f&unix.IFF_LOOPBACK == 0) && f&unix.IFF_UP != 0 && !isWay(l) {
 				out = append(out, l)
 			}
 		}
@@ -241,7 +248,10 @@ func linkOf(h *netlink.Handle, d Device) (netlink.Link, error) {
 func (c Change) rule(until fault.BootTime) bpf.CutRule {
 	r := bpf.CutRule{
 		Until: uint64(until), Owner: c.Owner, Direction: c.Rule.Direction, Protocol: c.Rule.Protocol, Ranges: uint32(len(c.Rule.Ports)),
-		Action: c.Action.Does, Chance: c.Action.chance(),
+		Action: c.Action.Does, Chance: c.Action.chance(), Code: c.Action.Code,
+	}
+	if len(c.Action.Names) > 0 {
+		r.Names = 1
 	}
 	if c.Action.Relay {
 		r.Relay = 1
@@ -257,6 +267,10 @@ func (c Change) rule(until fault.BootTime) bpf.CutRule {
 	}
 	return r
 }
+
+// loopback says that the fault is about what goes over the loopback too: resolvers
+// often listen there.
+func (a Action) loopback() bool { return a.Does == bpf.Answer }
 
 // chance is the share as the largest of 2^32 random numbers that acts.
 func (a Action) chance() uint32 {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"reflect"
 
 	"github.com/cilium/ebpf"
 	"github.com/vishvananda/netlink"
@@ -17,30 +18,35 @@ import (
 // are filled. Prepare makes it, so that the start waits for no verifier; it
 // ends with the process, and Apply in a new process makes it again.
 type warm struct {
-	objects       *bpf.CutObjects
-	peers, locals *ebpf.Map
+	objects              *bpf.CutObjects
+	peers, locals, names *ebpf.Map
 }
 
-func newWarm(r Rule) (warm, error) {
+func newWarm(c Change) (warm, error) {
 	var w warm
 	var err error
 	if w.objects, err = load(); err != nil {
 		return w, err
 	}
-	if w.peers, err = trie(r.To); err != nil {
-		w.Close()
-		return w, err
-	}
-	if w.locals, err = trie(r.From); err != nil {
-		w.Close()
-		return w, err
-	}
-	// Slot 0 of a device's first table is filled here, off the start's path.
-	if err := w.table().putPeers(0, w.peers); err != nil {
+	if err := w.fill(c); err != nil {
 		w.Close()
 		return w, err
 	}
 	return w, nil
+}
+
+func (w *warm) fill(c Change) (err error) {
+	if w.peers, err = trie(c.Rule.To); err != nil {
+		return err
+	}
+	if w.locals, err = trie(c.Rule.From); err != nil {
+		return err
+	}
+	if w.names, err = nameTrie(c.Action.Names); err != nil {
+		return err
+	}
+	// Slot 0 of a device's first table is filled here, off the start's path.
+	return w.table().putTrie(bpf.CutMapFdPeers, 0, w.peers)
 }
 
 // Close closes the file descriptors; what is attached lives on.
@@ -48,7 +54,7 @@ func (w *warm) Close() {
 	if w.objects != nil {
 		_ = w.objects.Close()
 	}
-	for _, m := range []*ebpf.Map{w.peers, w.locals} {
+	for _, m := range []*ebpf.Map{w.peers, w.locals, w.names} {
 		if m != nil {
 			_ = m.Close()
 		}
@@ -67,7 +73,7 @@ func load() (*bpf.CutObjects, error) {
 func (w *warm) table() *table {
 	m := w.objects.CutMaps
 	return &table{maps: map[string]*ebpf.Map{
-		bpf.CutMapFdPeers: m.FdPeers, bpf.CutMapFdLocals: m.FdLocals, bpf.CutMapFdRules: m.FdRules,
+		bpf.CutMapFdPeers: m.FdPeers, bpf.CutMapFdLocals: m.FdLocals, bpf.CutMapFdNames: m.FdNames, bpf.CutMapFdRules: m.FdRules,
 		bpf.CutMapFdCounts: m.FdCounts, bpf.CutMapFdExempt: m.FdExempt, bpf.CutMapFdAlive: m.FdAlive,
 	}}
 }
@@ -82,16 +88,23 @@ func trie(list []netip.Prefix) (*ebpf.Map, error) {
 			keys = append(keys, keyOf(p))
 		}
 	}
-	m, err := ebpf.NewMap(&ebpf.MapSpec{Name: "fd_prefixes", Type: ebpf.LPMTrie, KeySize: 20, ValueSize: 8, MaxEntries: uint32(max(1, len(keys))), Flags: unix.BPF_F_NO_PREALLOC})
+	return newTrie("fd_prefixes", keys, make([]uint64, len(keys)))
+}
+
+// newTrie makes a trie of keys as one of the tries of cut.bpf.c lays them out.
+func newTrie[K, V any](name string, keys []K, values []V) (*ebpf.Map, error) {
+	spec := &ebpf.MapSpec{Name: name, Type: ebpf.LPMTrie, MaxEntries: uint32(max(1, len(keys))), Flags: unix.BPF_F_NO_PREALLOC}
+	spec.KeySize, spec.ValueSize = uint32(reflect.TypeFor[K]().Size()), uint32(reflect.TypeFor[V]().Size())
+	m, err := ebpf.NewMap(spec)
 	if err != nil {
-		return nil, fmt.Errorf("make trie of %d peers: %w", len(keys), err)
+		return nil, fmt.Errorf("make trie %s of %d: %w", name, len(keys), err)
 	}
 	if len(keys) == 0 {
 		return m, nil
 	}
-	if _, err := m.BatchUpdate(keys, make([]uint64, len(keys)), nil); err != nil {
+	if _, err := m.BatchUpdate(keys, values, nil); err != nil {
 		_ = m.Close()
-		return nil, fmt.Errorf("fill trie of %d peers: %w", len(keys), err)
+		return nil, fmt.Errorf("fill trie %s with %d: %w", name, len(keys), err)
 	}
 	return m, nil
 }
