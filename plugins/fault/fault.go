@@ -89,8 +89,36 @@ type Info struct {
 	// OutOfBand says that the fault is driven by the agent beside the host, not
 	// by the one inside it.
 	OutOfBand bool `json:"out_of_band,omitempty"`
+	// HostStays says that the host and the agent inside it run on, though the
+	// fault destroys unsynced data.
+	HostStays bool `json:"host_stays,omitempty"`
+	// Modes are the ways of a fault that has several, by the value of its
+	// parameter "mode"; In applies them.
+	Modes map[string]Mode `json:"modes,omitempty"`
 	// Params is the JSON Schema of the parameters, derived from P.
 	Params json.RawMessage `json:"params"`
+}
+
+// Mode is in what one way of a fault differs from the others; the fields are
+// those of Info.
+type Mode struct {
+	OutOfBand bool `json:"out_of_band,omitempty"`
+	HostStays bool `json:"host_stays,omitempty"`
+}
+
+// In is the Info that holds for parameters which choose one of the modes; without
+// a mode, or with one that is not known, the Info itself.
+func (i Info) In(params json.RawMessage) Info {
+	var chosen struct {
+		Mode string `json:"mode"`
+	}
+	if json.Unmarshal(params, &chosen) != nil {
+		return i
+	}
+	if m, ok := i.Modes[chosen.Mode]; ok {
+		i.OutOfBand, i.HostStays = m.OutOfBand, m.HostStays
+	}
+	return i
 }
 
 // Needs is what a fault needs to run.

@@ -47,10 +47,10 @@ type cut struct {
 	err    error // of the first step that went wrong
 }
 
-// ApplyBatch implements fault.Batcher: each phase is over on all hosts before
+// apply goes phase by phase: each phase is over on all hosts before
 // the next begins, so that they die together. Once the first cable is off the
 // cut goes on to its end whatever happens: a host half dead helps nobody.
-func (p *Plugin) ApplyBatch(ctx context.Context, items []fault.Item[Change], _, _ fault.BootTime) []error {
+func (l labMode) apply(ctx context.Context, items []fault.Item[Change]) []error {
 	errs := make([]error, len(items))
 	var cuts []*cut
 	index := map[*cut]int{}
@@ -71,7 +71,7 @@ func (p *Plugin) ApplyBatch(ctx context.Context, items []fault.Item[Change], _, 
 		}
 	}()
 	if len(cuts) > 0 && ctx.Err() == nil {
-		p.run(ctx, cuts)
+		l.run(ctx, cuts)
 	}
 	for _, c := range cuts {
 		errs[index[c]] = errors.Join(c.err, ctx.Err())
@@ -145,29 +145,29 @@ func openDisk(s power.Status, f power.FileSystem) (*os.File, error) {
 }
 
 // run takes all hosts through the phases.
-func (p *Plugin) run(ctx context.Context, cuts []*cut) {
+func (l labMode) run(ctx context.Context, cuts []*cut) {
 	m := startMeter(cuts)
-	p.mark(ctx, Began)
+	l.mark(ctx, Began)
 	each(cuts, func(c *cut) error { return c.cable.dark() })
-	p.mark(ctx, Dark)
+	l.mark(ctx, Dark)
 	each(cuts, (*cut).freeze)
 	waitFrozen(cuts)
-	p.mark(ctx, Frozen)
+	l.mark(ctx, Frozen)
 	each(cuts, (*cut).shutDown)
-	p.mark(ctx, Shutdown)
+	l.mark(ctx, Shutdown)
 	each(cuts, (*cut).kill)
 	each(cuts, func(c *cut) error { return cgroup.WaitEmpty(c.host.Cgroup, deadLimit) })
-	p.mark(ctx, Dead)
+	l.mark(ctx, Dead)
 	m.stop(ctx)
 	letGo(cuts)
 	each(cuts, (*cut).release)
-	p.mark(ctx, Released)
+	l.mark(ctx, Released)
 }
 
-func (p *Plugin) mark(ctx context.Context, phase string) {
+func (l labMode) mark(ctx context.Context, phase string) {
 	fault.Mark(ctx, phase)
-	if p.passed != nil {
-		p.passed(phase)
+	if l.passed != nil {
+		l.passed(phase)
 	}
 }
 

@@ -16,9 +16,7 @@ package powerloss
 
 import (
 	"context"
-	"fmt"
 
-	"github.com/firedrill-io/firedrill/internal/power"
 	"github.com/firedrill-io/firedrill/plugins/fault"
 )
 
@@ -27,19 +25,18 @@ const Kind fault.Kind = "powerloss"
 
 func init() { fault.Register(Kind, fault.NewDriver(&Plugin{})) }
 
-// Params is what an experiment file may set: nothing. What a host consists of
-// is said by its power controller, never by an experiment.
-type Params struct{}
+// Params is what an experiment file may set. What a host of the lab consists of is
+// said by its power controller, never by an experiment.
+type Params struct {
+	// Mode is how the power is taken.
+	Mode Mode `json:"mode,omitempty" jsonschema:"enum=lab,description=How the power is taken: lab cuts a host of the lab from beside it (the default where a power controller is configured)"`
+}
 
-// Change is the change record: the host as it was when it had power. Its
-// identities (pid 1 with start time, cgroup inode, cable index, boot id) tell
-// this power-on of the host from any other.
+// Change is the change record: the part of the mode that wrote it is set.
 type Change struct {
-	Version int          `json:"version"`
-	Host    power.Status `json:"host"`
-	// Answered says that the host answered the canary in Prepare, so that
-	// silence after the cut means something.
-	Answered bool `json:"answered"`
+	Version int  `json:"version"`
+	Mode    Mode `json:"mode,omitempty"` // empty in records of the time when there was but one: ModeLab
+	labChange
 }
 
 // changeVersion is the version of Change this package writes.
@@ -71,30 +68,66 @@ func (*Plugin) Describe() fault.Info {
 		Protection: []fault.Protection{fault.ProtectPluginTimer, fault.ProtectGuardian, fault.ProtectJournal},
 		Destroys:   fault.DestroysUnsyncedData,
 		OutOfBand:  true,
+		Modes:      describeModes(),
 	}
 }
 
-// Prepare implements fault.Plugin: it asks the power controller what the host
-// consists of and checks every word of the answer against the kernel.
-func (*Plugin) Prepare(ctx context.Context, t fault.Target, _ Params) (Change, error) {
-	if t.Power == "" {
-		return Change{}, fault.Refuse("", "no power controller is configured for host %q; give the agent one with --power", t.Host)
-	}
-	status, err := power.NewClient(t.Power).Status(ctx, t.Host)
+// Prepare implements fault.Plugin.
+func (p *Plugin) Prepare(ctx context.Context, t fault.Target, params Params) (Change, error) {
+	name := params.Mode.of(t)
+	m, err := p.mode(name)
 	if err != nil {
-		return Change{}, fmt.Errorf("ask for the status of host %s: %w", t.Host, err)
-	}
-	if err := check(t, status); err != nil {
 		return Change{}, err
 	}
-	answered, err := answers(status)
-	if err != nil {
-		return Change{}, fmt.Errorf("send canary to host %s: %w", t.Host, err)
-	}
-	return Change{Version: changeVersion, Host: status, Answered: answered}, nil
+	c := Change{Version: changeVersion, Mode: name}
+	return c, m.prepare(ctx, t, params, &c)
 }
 
 // Apply implements fault.Plugin.
 func (p *Plugin) Apply(ctx context.Context, t fault.Target, c Change, at, until fault.BootTime) error {
 	return p.ApplyBatch(ctx, []fault.Item[Change]{{Target: t, Change: c}}, at, until)[0]
+}
+
+// ApplyBatch implements fault.Batcher: the injections of each mode go together.
+func (p *Plugin) ApplyBatch(ctx context.Context, items []fault.Item[Change], _, _ fault.BootTime) []error {
+	errs := make([]error, len(items))
+	of := map[Mode][]int{}
+	for i, it := range items {
+		of[it.Change.Mode.recorded()] = append(of[it.Change.Mode.recorded()], i)
+	}
+	for name, indices := range of {
+		m, err := p.mode(name)
+		if err != nil {
+			for _, i := range indices {
+				errs[i] = err
+			}
+			continue
+		}
+		batch := make([]fault.Item[Change], len(indices))
+		for n, i := range indices {
+			batch[n] = items[i]
+		}
+		for n, err := range m.apply(ctx, batch) {
+			errs[indices[n]] = err
+		}
+	}
+	return errs
+}
+
+// Observe implements fault.Plugin.
+func (p *Plugin) Observe(ctx context.Context, t fault.Target, c Change) (fault.Observation, error) {
+	m, err := p.mode(c.Mode.recorded())
+	if err != nil {
+		return fault.Observation{}, err
+	}
+	return m.observe(ctx, t, c)
+}
+
+// Revert implements fault.Plugin.
+func (p *Plugin) Revert(ctx context.Context, t fault.Target, c Change) error {
+	m, err := p.mode(c.Mode.recorded())
+	if err != nil {
+		return err
+	}
+	return m.revert(ctx, t, c)
 }

@@ -10,10 +10,10 @@ import (
 	"github.com/firedrill-io/firedrill/plugins/fault"
 )
 
-// Revert implements fault.Plugin: the host runs again. A host that was only dark
+// revert switches on: the host runs again. A host that was only dark
 // or frozen goes on as it was; one that lost a disk or a process is cut to the
 // end and booted.
-func (*Plugin) Revert(ctx context.Context, t fault.Target, c Change) error {
+func (labMode) revert(ctx context.Context, t fault.Target, c Change) error {
 	client, s := power.NewClient(t.Power), c.Host
 	now, err := client.Status(ctx, s.Host)
 	if err != nil {

@@ -40,6 +40,7 @@ func (a *Agent) prepareOne(ctx context.Context, order control.Injection, run str
 	if err != nil {
 		return refusal("%v", err)
 	}
+	info = info.In(order.Params)
 	if err := policy.allows(order, time.Now()); err != nil {
 		return err
 	}

@@ -12,9 +12,12 @@ import (
 	"github.com/firedrill-io/firedrill/plugins/fault"
 )
 
-// powerlossKind is the one kind the drive treats on its own: it takes hosts,
-// and the agents in them, away.
+// powerlossKind is the one kind the drive treats on its own: most of its modes
+// take hosts, and the agents in them, away.
 const powerlossKind fault.Kind = "powerloss"
+
+// takesHost says whether an injection takes its host away.
+func takesHost(i plan.Injection) bool { return i.Kind == powerlossKind && !i.HostStays }
 
 // Leases of live injections.
 const (
