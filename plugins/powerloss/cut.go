@@ -50,7 +50,7 @@ type cut struct {
 // apply goes phase by phase: each phase is over on all hosts before
 // the next begins, so that they die together. Once the first cable is off the
 // cut goes on to its end whatever happens: a host half dead helps nobody.
-func (l labMode) apply(ctx context.Context, items []fault.Item[Change]) []error {
+func (l labMode) apply(ctx context.Context, items []fault.Item[Change], _ fault.BootTime) []error {
 	errs := make([]error, len(items))
 	var cuts []*cut
 	index := map[*cut]int{}

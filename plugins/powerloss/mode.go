@@ -41,7 +41,7 @@ type mode interface {
 	// prepare fills in the mode's part of the record.
 	prepare(ctx context.Context, t fault.Target, p Params, c *Change) error
 	// apply returns one error (or nil) an item.
-	apply(ctx context.Context, items []fault.Item[Change]) []error
+	apply(ctx context.Context, items []fault.Item[Change], until fault.BootTime) []error
 	observe(ctx context.Context, t fault.Target, c Change) (fault.Observation, error)
 	revert(ctx context.Context, t fault.Target, c Change) error
 }

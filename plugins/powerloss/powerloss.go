@@ -89,7 +89,7 @@ func (p *Plugin) Apply(ctx context.Context, t fault.Target, c Change, at, until 
 }
 
 // ApplyBatch implements fault.Batcher: the injections of each mode go together.
-func (p *Plugin) ApplyBatch(ctx context.Context, items []fault.Item[Change], _, _ fault.BootTime) []error {
+func (p *Plugin) ApplyBatch(ctx context.Context, items []fault.Item[Change], _, until fault.BootTime) []error {
 	errs := make([]error, len(items))
 	of := map[Mode][]int{}
 	for i, it := range items {
@@ -107,7 +107,7 @@ func (p *Plugin) ApplyBatch(ctx context.Context, items []fault.Item[Change], _, 
 		for n, i := range indices {
 			batch[n] = items[i]
 		}
-		for n, err := range m.apply(ctx, batch) {
+		for n, err := range m.apply(ctx, batch, until) {
 			errs[indices[n]] = err
 		}
 	}
