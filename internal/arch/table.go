@@ -72,6 +72,7 @@ var Rules = []Rule{
 	{"plugins", []string{"plugins/fault"}, "embeds the descriptions and nothing else"},
 	{"plugins/fault", []string{"plugins/internal/faultpb"}, "the contract; protobuf stops here"},
 	{"plugins/faulttest", []string{"internal/conformance", "internal/digest/digesttest", "internal/need", "internal/lab", "internal/proc", "plugins/fault"}, "the suite as a Go test"},
+	{"plugins/internal/connection", []string{"plugins/fault"}, "lists and ends TCP connections, for the faults that do"},
 	{"plugins/internal/group", []string{"internal/cgroup", "internal/systemd", "plugins/fault", "plugins/internal/process"}, "one setting of a control group, for the faults that change one"},
 	{"plugins/internal/grouptest", []string{"internal/cgroup", "internal/digest/digesttest", "internal/need", "internal/proc", "plugins/faulttest"}, "groups and programs for the tests of such faults"},
 	{"plugins/internal/peers", []string{"plugins/fault"}, "reads addresses and ports, for all faults that choose by them"},

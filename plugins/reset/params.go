@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/internal/connection"
 	"github.com/firedrill-io/firedrill/plugins/internal/peers"
 	"github.com/firedrill-io/firedrill/plugins/internal/rounds"
 )
@@ -46,7 +47,7 @@ func (p Params) parse() (r Rule, every time.Duration, err error) {
 }
 
 // matches says whether the rule means c.
-func (r Rule) matches(c Connection) bool {
+func (r Rule) matches(c connection.Connection) bool {
 	return (len(r.To) == 0 || within(r.To, c.Remote.Addr())) &&
 		(len(r.From) == 0 || within(r.From, c.Local.Addr())) &&
 		(len(r.Ports) == 0 || inRange(r.Ports, c.Remote.Port()) || inRange(r.Ports, c.Local.Port()))

@@ -19,6 +19,7 @@ import (
 
 	"github.com/firedrill-io/firedrill/internal/netns"
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/internal/connection"
 	"github.com/firedrill-io/firedrill/plugins/internal/process"
 	"github.com/firedrill-io/firedrill/plugins/internal/rounds"
 )
@@ -47,13 +48,13 @@ const changeVersion = 1
 
 // Plugin is the fault.
 type Plugin struct {
-	runner *rounds.Runner[Connection]
+	runner *rounds.Runner[connection.Connection]
 	// noEffect is a switch of tests: no socket is destroyed.
 	noEffect bool
 }
 
 // New returns the plugin.
-func New() *Plugin { return &Plugin{runner: rounds.New[Connection](Kind)} }
+func New() *Plugin { return &Plugin{runner: rounds.New[connection.Connection](Kind)} }
 
 var _ fault.Plugin[Params, Change] = (*Plugin)(nil)
 
@@ -79,7 +80,7 @@ func (*Plugin) Prepare(_ context.Context, t fault.Target, p Params) (c Change, e
 	}
 	err = inside(t, 0, func(inode uint64) error {
 		c.NetNS = inode
-		if err := probe(); err != nil {
+		if err := connection.Probe(); err != nil {
 			return err
 		}
 		found, err := c.matching()
@@ -106,18 +107,18 @@ func (r *Plugin) Revert(_ context.Context, _ fault.Target, c Change) error {
 	return r.runner.Revert(c.Owner)
 }
 
-func (r *Plugin) plan(t fault.Target, c Change) rounds.Plan[Connection] {
-	return rounds.Plan[Connection]{
+func (r *Plugin) plan(t fault.Target, c Change) rounds.Plan[connection.Connection] {
+	return rounds.Plan[connection.Connection]{
 		Owner: c.Owner,
 		Every: c.Every,
-		Round: func() (done []Connection, missed int, err error) {
+		Round: func() (done []connection.Connection, missed int, err error) {
 			err = inside(t, c.NetNS, func(uint64) error {
 				done, missed, err = r.round(c)
 				return err
 			})
 			return done, missed, err
 		},
-		Gone: func(done []Connection) (n int, err error) {
+		Gone: func(done []connection.Connection) (n int, err error) {
 			if len(done) == 0 {
 				return 0, nil
 			}
@@ -133,7 +134,7 @@ func (r *Plugin) plan(t fault.Target, c Change) rounds.Plan[Connection] {
 	}
 }
 
-func (r *Plugin) round(c Change) (done []Connection, missed int, err error) {
+func (r *Plugin) round(c Change) (done []connection.Connection, missed int, err error) {
 	matching, err := c.matching()
 	if err != nil {
 		return nil, 0, err
@@ -143,7 +144,7 @@ func (r *Plugin) round(c Change) (done []Connection, missed int, err error) {
 			done = append(done, m)
 			continue
 		}
-		switch gone, err := m.destroy(); {
+		switch gone, err := m.Destroy(); {
 		case err != nil:
 			return done, missed, err
 		case gone:
@@ -155,10 +156,15 @@ func (r *Plugin) round(c Change) (done []Connection, missed int, err error) {
 	return done, missed, nil
 }
 
+// connected picks the sockets that hold a connection.
+func connected(s connection.State) bool {
+	return s == connection.Established || s == connection.CloseWait
+}
+
 // matching lists what the rule means, without the operator's ways in.
-func (c Change) matching() ([]Connection, error) {
-	all, err := list()
-	return slices.DeleteFunc(all, func(s Connection) bool {
+func (c Change) matching() ([]connection.Connection, error) {
+	all, err := connection.List(connected)
+	return slices.DeleteFunc(all, func(s connection.Connection) bool {
 		return s.Local.Port() == sshd || s.Remote.Port() == sshd || !c.Rule.matches(s) ||
 			slices.Contains(c.Exempt, plain(s.Remote)) || slices.Contains(c.Exempt, plain(s.Local)) // the broker may be on this host
 	}), err
@@ -170,8 +176,8 @@ func plain(a netip.AddrPort) netip.AddrPort {
 }
 
 // gone is the meter: it lists all sockets anew and looks for the cookies.
-func gone(done []Connection) (int, error) {
-	all, err := list()
+func gone(done []connection.Connection) (int, error) {
+	all, err := connection.List(connected)
 	if err != nil {
 		return 0, err
 	}
