@@ -78,7 +78,7 @@ var Rules = []Rule{
 	{"plugins/internal/peers", []string{"plugins/fault"}, "reads addresses and ports, for all faults that choose by them"},
 	{"plugins/internal/traffic", []string{"internal/netns", "plugins/fault", "plugins/internal/bpf", "plugins/internal/peers"}, "one rule table a device, for all network faults"},
 	{"plugins/internal/traffictest", []string{"internal/need", "internal/netns", "plugins/fault", "plugins/faulttest"}, "a cable with two hosts, for the tests of network faults"},
-	{"plugins/internal/filesystem", []string{"plugins/fault"}, "names and spares file systems, for the faults that act on one"},
+	{"plugins/internal/filesystem", []string{"plugins/fault", "plugins/internal/process"}, "names and spares file systems, for the faults that act on one"},
 	{"plugins/internal/filesystemtest", []string{"internal/digest/digesttest", "internal/need", "internal/proc"}, "file systems for the tests of such faults"},
 	{"plugins/internal/process", []string{"internal/cgroup", "plugins/fault"}, "names, lists and spares processes, for the faults that act on some"},
 	{"plugins/internal/processtest", []string{"internal/cgroup", "internal/digest/digesttest", "internal/need", "internal/proc"}, "programs for the tests of such faults"},

@@ -8,11 +8,10 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/firedrill-io/firedrill/internal/cgroup"
 	"github.com/firedrill-io/firedrill/internal/power"
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/internal/filesystem"
 )
 
 // The phases of a cut, as marked. Effect skew is at most the time between Began
@@ -127,7 +126,7 @@ func stillOff(ctx context.Context, t fault.Target, s power.Status, why error) (b
 
 // openDisk returns nil if the file system is gone.
 func openDisk(s power.Status, f power.FileSystem) (*os.File, error) {
-	if !alive(s) || backingFile(f.Device) != f.Image {
+	if !alive(s) || filesystem.BackingFile(f.Device) != f.Image {
 		return nil, nil
 	}
 	disk, err := os.Open(inside(s, f))
@@ -204,10 +203,7 @@ func waitFrozen(cuts []*cut) {
 func (c *cut) shutDown() error {
 	var errs []error
 	for _, disk := range c.disks {
-		// xfs answers EIO if it is shut down already, ext4 nothing.
-		if err := shutDown(int(disk.Fd())); err != nil && !errors.Is(err, unix.EIO) {
-			errs = append(errs, fmt.Errorf("shut down file system %s: %w", disk.Name(), err))
-		}
+		errs = append(errs, filesystem.ShutDown(disk))
 	}
 	return errors.Join(errs...)
 }
@@ -253,7 +249,7 @@ func (c *cut) release() error {
 // waitReleased: a superblock that something else still holds would give EIO to
 // everyone who mounts the image again.
 func waitReleased(f power.FileSystem) error {
-	for end := time.Now().Add(releaseLimit); backingFile(f.Device) == f.Image; time.Sleep(releasePoll) {
+	for end := time.Now().Add(releaseLimit); filesystem.BackingFile(f.Device) == f.Image; time.Sleep(releasePoll) {
 		if time.Now().After(end) {
 			return fmt.Errorf("wait for %s to be released: something outside the host holds the file system of %s; end it, then revert", f.Device, f.Mount)
 		}
