@@ -123,7 +123,7 @@ func (Plugin) Observe(ctx context.Context, t fault.Target, c Change) (fault.Obse
 		return o, nil
 	}
 	o.State = fault.Present
-	pids, ran, err := watch(ctx, f.Group)
+	pids, ran, err := f.Group.Watch(ctx, window)
 	if err != nil {
 		return o, err
 	}
@@ -138,21 +138,6 @@ func (Plugin) Observe(ctx context.Context, t fault.Target, c Change) (fault.Obse
 		fault.Measure{Name: "cpu time meanwhile", Value: float64(ran.Microseconds()), Unit: "µs"})
 	o.Detail = fmt.Sprintf("%s holds %d processes, which used %v of CPU in %v", f.Group.Path, pids, ran, window)
 	return o, nil
-}
-
-// watch measures how long the group's processes are on a CPU in a while.
-func watch(ctx context.Context, g group.Group) (processes int, ran time.Duration, err error) {
-	pids, err := g.Processes()
-	if err != nil {
-		return 0, 0, fmt.Errorf("list processes of %s: %w", g.Path, err)
-	}
-	before := group.Ran(pids)
-	select {
-	case <-time.After(window):
-	case <-ctx.Done():
-		return 0, 0, fmt.Errorf("watch processes of %s: %w", g.Path, ctx.Err())
-	}
-	return len(pids), time.Duration(max(0, group.Ran(pids)-before)), nil
 }
 
 func frozen(yes bool) fault.Measure {

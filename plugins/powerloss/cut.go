@@ -17,6 +17,7 @@ import (
 // The phases of a cut, as marked. Effect skew is at most the time between Began
 // and Dark, because hosts hear nothing of each other after it.
 const (
+	Flapped  = "flapped"  // of a brown-out: cables are off, processes stand still, and both come back
 	Began    = "began"    // just before the first cable goes
 	Dark     = "dark"     // all cables are off
 	Frozen   = "frozen"   // all processes stand still, or the limit has passed
@@ -70,6 +71,12 @@ func (l labMode) apply(ctx context.Context, items []fault.Item[Change], _ fault.
 		}
 	}()
 	if len(cuts) > 0 && ctx.Err() == nil {
+		items[0].Change.Brownout.run(ctx, func() {
+			each(cuts, func(c *cut) error { return errors.Join(c.cable.dark(), c.freeze(true)) })
+			l.pass(Flapped)
+		}, func() {
+			each(cuts, func(c *cut) error { return errors.Join(c.freeze(false), c.cable.lit()) })
+		})
 		l.run(ctx, cuts)
 	}
 	for _, c := range cuts {
@@ -149,7 +156,7 @@ func (l labMode) run(ctx context.Context, cuts []*cut) {
 	l.mark(ctx, Began)
 	each(cuts, func(c *cut) error { return c.cable.dark() })
 	l.mark(ctx, Dark)
-	each(cuts, (*cut).freeze)
+	each(cuts, func(c *cut) error { return c.freeze(true) })
 	waitFrozen(cuts)
 	l.mark(ctx, Frozen)
 	each(cuts, (*cut).shutDown)
@@ -165,6 +172,10 @@ func (l labMode) run(ctx context.Context, cuts []*cut) {
 
 func (l labMode) mark(ctx context.Context, phase string) {
 	fault.Mark(ctx, phase)
+	l.pass(phase)
+}
+
+func (l labMode) pass(phase string) {
 	if l.passed != nil {
 		l.passed(phase)
 	}
@@ -179,8 +190,8 @@ func each(cuts []*cut, step func(*cut) error) {
 	}
 }
 
-func (c *cut) freeze() error {
-	if err := cgroup.Freeze(c.host.Cgroup, true); err != nil && !errors.Is(err, os.ErrNotExist) {
+func (c *cut) freeze(frozen bool) error {
+	if err := cgroup.Freeze(c.host.Cgroup, frozen); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	return nil

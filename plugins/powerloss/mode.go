@@ -13,16 +13,17 @@ type Mode string
 
 // The modes.
 const (
-	ModeLab Mode = "lab" // a host of the lab, from beside it
+	ModeLab      Mode = "lab"      // a host of the lab, from beside it
+	ModeWorkload Mode = "workload" // services of a real host, which runs on
 )
 
-// of is the mode that is meant for a target: the lab's where a power controller is
-// configured, unless another is asked for.
-func (m Mode) of(fault.Target) Mode {
-	if m != "" {
-		return m
+// of is the mode that is meant for a target, unless one is asked for: the lab's
+// where a power controller is configured, else that for services of the host.
+func (m Mode) of(t fault.Target) Mode {
+	if m == "" && t.Power == "" {
+		return ModeWorkload
 	}
-	return ModeLab
+	return m.recorded()
 }
 
 // recorded is the mode that wrote a change record.
@@ -48,7 +49,8 @@ type mode interface {
 
 // modes has one entry a mode; the only place that lists them.
 var modes = map[Mode]func(*Plugin) mode{
-	ModeLab: func(p *Plugin) mode { return labMode{passed: p.passed} },
+	ModeLab:      func(p *Plugin) mode { return labMode{passed: p.passed} },
+	ModeWorkload: func(p *Plugin) mode { return workloadMode{network: &p.network, passed: p.passed} },
 }
 
 func (p *Plugin) mode(name Mode) (mode, error) {

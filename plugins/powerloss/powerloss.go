@@ -18,6 +18,7 @@ import (
 	"context"
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/internal/traffic"
 )
 
 // Kind is the name of this fault.
@@ -29,7 +30,10 @@ func init() { fault.Register(Kind, fault.NewDriver(&Plugin{})) }
 // said by its power controller, never by an experiment.
 type Params struct {
 	// Mode is how the power is taken.
-	Mode Mode `json:"mode,omitempty" jsonschema:"enum=lab,description=How the power is taken: lab cuts a host of the lab from beside it (the default where a power controller is configured)"`
+	Mode Mode `json:"mode,omitempty" jsonschema:"enum=lab,enum=workload,description=How the power is taken: lab cuts a host of the lab from beside it (the default); workload ends services of a real host\\, which runs on"`
+	WorkloadParams
+	// Brownout is what comes before.
+	Brownout *BrownoutParams `json:"brownout,omitempty" jsonschema:"description=Dips before the cut that come back: network and processes stop and go on"`
 }
 
 // Change is the change record: the part of the mode that wrote it is set.
@@ -37,6 +41,8 @@ type Change struct {
 	Version int  `json:"version"`
 	Mode    Mode `json:"mode,omitempty"` // empty in records of the time when there was but one: ModeLab
 	labChange
+	workloadChange
+	Brownout brownout `json:"brownout,omitzero"`
 }
 
 // changeVersion is the version of Change this package writes.
@@ -46,6 +52,8 @@ const changeVersion = 1
 type Plugin struct {
 	// passed, if set by a test of this package, is called after each phase.
 	passed func(phase string)
+	// network darkens hosts that run on.
+	network traffic.Injector
 }
 
 var (
@@ -80,7 +88,11 @@ func (p *Plugin) Prepare(ctx context.Context, t fault.Target, params Params) (Ch
 		return Change{}, err
 	}
 	c := Change{Version: changeVersion, Mode: name}
-	return c, m.prepare(ctx, t, params, &c)
+	if c.Brownout, err = params.Brownout.parse(); err != nil {
+		return c, err
+	}
+	err = m.prepare(ctx, t, params, &c)
+	return c, err
 }
 
 // Apply implements fault.Plugin.
@@ -88,15 +100,22 @@ func (p *Plugin) Apply(ctx context.Context, t fault.Target, c Change, at, until 
 	return p.ApplyBatch(ctx, []fault.Item[Change]{{Target: t, Change: c}}, at, until)[0]
 }
 
-// ApplyBatch implements fault.Batcher: the injections of each mode go together.
+// together is what injections must share to go together.
+type together struct {
+	mode     Mode
+	brownout brownout
+}
+
+// ApplyBatch implements fault.Batcher.
 func (p *Plugin) ApplyBatch(ctx context.Context, items []fault.Item[Change], _, until fault.BootTime) []error {
 	errs := make([]error, len(items))
-	of := map[Mode][]int{}
+	of := map[together][]int{}
 	for i, it := range items {
-		of[it.Change.Mode.recorded()] = append(of[it.Change.Mode.recorded()], i)
+		same := together{it.Change.Mode.recorded(), it.Change.Brownout}
+		of[same] = append(of[same], i)
 	}
-	for name, indices := range of {
-		m, err := p.mode(name)
+	for same, indices := range of {
+		m, err := p.mode(same.mode)
 		if err != nil {
 			for _, i := range indices {
 				errs[i] = err

@@ -78,7 +78,7 @@ func finish(s power.Status) error {
 			c.disks = append(c.disks, disk)
 		}
 	}
-	errs = append(errs, c.cable.dark(), c.freeze(), c.shutDown())
+	errs = append(errs, c.cable.dark(), c.freeze(true), c.shutDown())
 	if ino, err := cgroup.Inode(s.Cgroup); err == nil && ino == s.CgroupIno {
 		errs = append(errs, c.kill(), cgroup.WaitEmpty(s.Cgroup, deadLimit))
 	}
