@@ -97,23 +97,35 @@ func dial(addr string) error {
 	}
 	fmt.Println("connected")
 	for {
-		if err := conn.SetReadDeadline(time.Now().Add(100 * time.Millisecond)); err != nil {
-			return err
-		}
-		_, err := conn.Read(make([]byte, 1))
-		switch {
-		case errors.Is(err, os.ErrDeadlineExceeded):
-			fmt.Println("silent")
-		case errors.Is(err, io.EOF):
-			fmt.Println("closed")
+		switch heard := hears(conn); heard {
+		case "silent":
+			fmt.Println(heard)
+		case "closed", "reset":
+			fmt.Println(heard)
 			return nil
-		case errors.Is(err, syscall.ECONNRESET):
-			fmt.Println("reset")
-			return nil
-		case err != nil:
-			return err
+		default:
+			return errors.New(heard)
 		}
 	}
+}
+
+// hears is what is heard of the other side within 100 ms.
+func hears(conn net.Conn) string {
+	if err := conn.SetReadDeadline(time.Now().Add(100 * time.Millisecond)); err != nil {
+		return err.Error()
+	}
+	_, err := conn.Read(make([]byte, 1))
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return "silent"
+	case errors.Is(err, io.EOF):
+		return "closed"
+	case errors.Is(err, syscall.ECONNRESET):
+		return "reset"
+	case err != nil:
+		return err.Error()
+	}
+	return "words"
 }
 
 // dieAt is a plugin process that is killed after a phase of a cut or a power-on. It

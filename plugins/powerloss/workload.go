@@ -144,7 +144,7 @@ func (w *workload) findFileSystems(t fault.Target, p Params) error {
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(f.Spared(field, t), f.CanShut(field)); err != nil {
+		if err := f.CanShut(field); err != nil {
 			return err
 		}
 		holder, err := f.Holder(inside)

@@ -26,8 +26,8 @@ type Mounted struct {
 }
 
 // FindMounted finds the file system that is mounted at a path, or that is on the
-// device at a path. It refuses, naming the parameter field, one whose mounts can't
-// be brought back as they were.
+// device at a path. It refuses, naming the parameter field, what Spared refuses and
+// one whose mounts can't be brought back as they were.
 func FindMounted(field, path string, t fault.Target) (m Mounted, err error) {
 	all, err := Mounts("self")
 	if err != nil {
@@ -46,6 +46,9 @@ func FindMounted(field, path string, t fault.Target) (m Mounted, err error) {
 	}
 	if m.Path != m.Mount {
 		return m, fault.Refuse(field, "%s is a folder of the file system at %s; name that if all of it is meant", path, m.Mount)
+	}
+	if err := m.Spared(field, t); err != nil {
+		return m, err
 	}
 	m.Device = filepath.Base(link("/sys/dev/block", number(m.Dev)))
 	m.Autoclear = autoclear(m.Device)
