@@ -51,7 +51,9 @@ func newRealHost(t *testing.T) *realHost {
 	h.group, h.path = processtest.Group(t)
 	h.bind = filepath.Join(t.TempDir(), "bind")
 	h.must(errors.Join(os.Mkdir(h.bind, 0o755), os.Mkdir(filepath.Join(h.data, "sub"), 0o755)))
-	unix.Sync() // a folder that was lost could not be mounted again
+	synced, err := os.Open(h.data)
+	h.must(err)
+	h.must(errors.Join(unix.Syncfs(int(synced.Fd())), synced.Close())) // a folder that was lost could not be mounted again
 	h.must(unix.Mount(filepath.Join(h.data, "sub"), h.bind, "", unix.MS_BIND, ""))
 	h.must(unix.Mount("", h.bind, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY|unix.MS_NOATIME|unix.MS_NOSUID, ""))
 	t.Cleanup(func() { _ = unix.Unmount(h.bind, 0) })
