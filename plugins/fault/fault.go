@@ -217,6 +217,9 @@ type Observation struct {
 	Asked    []Measure `json:"asked,omitempty"`
 	Achieved []Measure `json:"achieved,omitempty"`
 	Detail   string    `json:"detail,omitempty"`
+	// Called is what the report calls the fault, if its kind says more or less than
+	// what was done.
+	Called string `json:"called,omitempty"`
 }
 
 // Phase is an instant inside Apply that the plugin reported with Mark.

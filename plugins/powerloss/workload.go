@@ -174,10 +174,10 @@ func (w *workload) inside() (func(pid int) bool, error) {
 	return func(pid int) bool { return members[pid] }, nil
 }
 
-// name is what this is called: only what loses unsynced data is a loss of power.
-func (w *workload) name() string {
+// called is the name for reports: only what loses unsynced data is a loss of power.
+func (w *workload) called() string {
 	if len(w.FileSystems) == 0 {
 		return "workload-stop"
 	}
-	return "workload"
+	return fmt.Sprintf("%s (%s)", Kind, ModeWorkload)
 }

@@ -64,7 +64,7 @@ func (m workloadMode) observe(ctx context.Context, t fault.Target, c Change) (fa
 	if w == nil {
 		return fault.Observation{}, errNoWorkload
 	}
-	o := fault.Observation{State: fault.Absent, Dose: fault.NotInForce, Asked: w.measures(len(w.Groups), 0)}
+	o := fault.Observation{State: fault.Absent, Dose: fault.NotInForce, Called: w.called(), Asked: w.measures(len(w.Groups), 0)}
 	if err := process.SameBoot(t); err != nil {
 		o.Detail = err.Error()
 		return o, nil
@@ -80,8 +80,8 @@ func (m workloadMode) observe(ctx context.Context, t fault.Target, c Change) (fa
 	o.Achieved = append(w.measures(s.frozen, s.live),
 		fault.Measure{Name: "packets cut", Value: float64(network.Acted), Unit: "packets"},
 		fault.Measure{Name: "cpu time meanwhile", Value: float64(s.ran.Microseconds()), Unit: "µs"})
-	o.Detail = fmt.Sprintf("%s: %s; %d of %d groups stand still with %d processes, which used %v of CPU in %v; %d of %d file systems reach their disk",
-		w.name(), network.Detail("cut"), s.frozen, len(w.Groups), s.processes, s.ran, window, s.live, len(w.FileSystems))
+	o.Detail = fmt.Sprintf("%s; %d of %d groups stand still with %d processes, which used %v of CPU in %v; %d of %d file systems reach their disk",
+		network.Detail("cut"), s.frozen, len(w.Groups), s.processes, s.ran, window, s.live, len(w.FileSystems))
 	if len(w.FileSystems) == 0 {
 		o.Detail += "; none was named, so that nothing unsynced is lost"
 	}

@@ -221,7 +221,7 @@ func TestWorkloadIsHeld(t *testing.T) {
 	began = ran()
 	for range 2 {
 		o := observed(t, it)
-		if o.State != fault.Present || o.Dose != fault.Exercised || !strings.HasPrefix(o.Detail, "workload: ") {
+		if o.State != fault.Present || o.Dose != fault.Exercised || o.Called != "powerloss (workload)" {
 			t.Errorf("%s, %s: %s", o.State, o.Dose, o.Detail)
 		}
 		h.cut(it)
@@ -340,7 +340,7 @@ func TestWorkloadStop(t *testing.T) {
 	checkNoLoss(t, lossOf(t, writer, func() {
 		it = h.prepare(params)
 		h.cut(it)
-		if o := observed(t, it); o.State != fault.Present || o.Dose != fault.Exercised || !strings.HasPrefix(o.Detail, "workload-stop: ") {
+		if o := observed(t, it); o.State != fault.Present || o.Dose != fault.Exercised || o.Called != "workload-stop" {
 			t.Errorf("%s, %s: %s", o.State, o.Dose, o.Detail)
 		}
 	}, func() { h.powerOn(it) }, func() string { return h.data }))
