@@ -29,9 +29,12 @@ type realHost struct {
 	broker  string
 }
 
-// services of the host: one that answers, one that wants a whole CPU.
+// services of the host: one that answers, one that wants a whole CPU, one that writes
+// the same to a file that it syncs and to one that it does not.
 var hostUnits = map[string]string{
 	"web.service":  "[Service]\nType=exec\nExecStart=/job/bin/superapp hello --listen 0.0.0.0:8080 --dir /var/lib/web\nStateDirectory=web\n",
+	"db.service": "[Service]\nType=exec\nRestart=always\nRestartSec=100ms\nExecStartPre=/bin/sh -c 'mountpoint -q /srv/db || { truncate -s 64M /var/tmp/db.img; mkfs.ext4 -q -F /var/tmp/db.img; mkdir -p /srv/db; mount -o loop,noatime /var/tmp/db.img /srv/db; }'\n" +
+		"ExecStart=/bin/sh -c 'cd /srv/db; n=0; while :; do n=$((n+1)); echo $n >> lost; echo $n >> kept; sync kept; done'\n",
 	"spin.service": "[Service]\nType=exec\nNice=19\nExecStart=/bin/sh -c 'while :; do :; done'\n",
 }
 
@@ -52,6 +55,18 @@ stages:
   - {stage: cut, at: T+7s, faults: [{partition: {to: ["10.0.2.2"], protocol: tcp, ports: ["8080"]}, on: {hosts: h1}, until: T+13s, require: exercised}]}
 `
 
+const powerExperiment = `experiment: one-service
+title: A service of a stock host loses its power
+seed: 1
+clock: {pace: [{to: T+14s, takes: 14s}]}
+hypothesis:
+  - {probe: web, http: {get: "http://127.0.0.1:PORT/", expect: 200}, every: 200ms, timeout: 2s, tolerance: {availability: 80%, over: 4s}}
+stages:
+  - stage: dark
+    at: T+3s
+    faults: [{powerloss: {mode: workload, services: [db], file_systems: [/srv/db], brownout: {flaps: 2, for: 50ms}}, on: {hosts: h1}, until: T+8s, require: exercised}]
+`
+
 func standingHost(t *testing.T) *realHost {
 	t.Helper()
 	h := &realHost{t: t, dir: t.TempDir(), control: freePort(t)}
@@ -60,6 +75,7 @@ func standingHost(t *testing.T) *realHost {
 	h.start("lab/nats-server", "-a", "127.0.0.1", "-p", fmt.Sprint(broker))
 	h.write("hosts.yaml", hostInventory)
 	h.write("experiment.yaml", strings.ReplaceAll(hostExperiment, "PORT", fmt.Sprint(web)))
+	h.write("power.yaml", strings.ReplaceAll(powerExperiment, "PORT", fmt.Sprint(web)))
 	job := h.job(broker)
 	var err error
 	h.vm, err = vmtest.Boot(vmtest.Config{
@@ -105,7 +121,7 @@ func (h *realHost) job(broker int) string {
 	}
 	// The first run makes the keys, and says so.
 	h.must(os.Mkdir(filepath.Join(h.dir, "keys"), 0o700))
-	if code, out := h.inject().wait(); code != 5 || !strings.Contains(out, "made a new pair of keys") {
+	if code, out := h.inject("experiment.yaml").wait(); code != 5 || !strings.Contains(out, "made a new pair of keys") {
 		h.t.Fatalf("a run without keys: %d, %s", code, out)
 	}
 	public, err := os.ReadFile(filepath.Join(h.dir, "keys", control.CommandPub))
@@ -125,6 +141,7 @@ func TestRealHost(t *testing.T) {
 		do   func(*realHost)
 	}{
 		{"from an experiment file", fromFile},
+		{"power of a service", powerOfService},
 		{"agent killed in the middle", agentKilled},
 		{"a lab on it", labOnIt}, {"reset in the middle", reset},
 	} {
@@ -144,6 +161,38 @@ func fromFile(h *realHost) {
 	h.t.Logf("spin used %.1f%% of a CPU, asked was 20%%", 100*float64(h.spun()-began)/4e6)
 	if code, out := r.wait(); code != 0 {
 		h.t.Errorf("exit code %d\n%s", code, out)
+	}
+	h.clean(before)
+}
+
+// A service loses its power: what it synced is there afterwards, what it did not sync
+// is not, it runs again, and the host is as it was. The twin is a restart of the same
+// service by SIGKILL, after which everything is there.
+func powerOfService(h *realHost) {
+	count := func(file string) (n int) {
+		_, _ = fmt.Sscan(h.sh("wc -l < /srv/db/"+file+" 2>/dev/null || echo 0"), &n)
+		return n
+	}
+	const mounts = "grep /srv/db /proc/self/mountinfo | cut -d' ' -f3-; losetup --list --noheadings --output NAME,AUTOCLEAR,BACK-FILE; ls -R /run/systemd/system"
+	h.sh("systemctl stop db; rm -f /srv/db/lost /srv/db/kept; sync; systemctl start db; sleep 2; systemctl kill --signal=KILL db; systemctl stop db")
+	if kept, lost := count("kept"), count("lost"); kept == 0 || lost < kept {
+		h.t.Errorf("killed: %d records that were synced, %d that were not", kept, lost)
+	}
+	h.sh("rm -f /srv/db/lost /srv/db/kept; sync; systemctl start db")
+	before, was := h.found(), h.sh(mounts)
+	code, out := h.inject("power.yaml").wait()
+	if code != 0 || !strings.Contains(out, "powerloss") {
+		h.t.Errorf("exit code %d\n%s", code, out)
+	}
+	h.sh("systemctl stop db")
+	kept, lost := count("kept"), count("lost")
+	h.t.Logf("%d records that were synced, %d that were not", kept, lost)
+	if gone := kept - lost; gone < 20 {
+		h.t.Errorf("%d records are gone", gone)
+	}
+	h.sh("systemctl start db")
+	if now := h.sh(mounts); now != was {
+		h.t.Errorf("the host had\n%s\nand has\n%s", was, now)
 	}
 	h.clean(before)
 }
@@ -208,7 +257,7 @@ func reset(h *realHost) {
 // starving is a run whose first fault is in force.
 func (h *realHost) starving() injection {
 	h.t.Helper()
-	r := h.inject()
+	r := h.inject("experiment.yaml")
 	for end := time.Now().Add(time.Minute); h.quota() != "20000 100000"; time.Sleep(200 * time.Millisecond) {
 		if time.Now().After(end) {
 			_ = r.cmd.Process.Kill()
@@ -284,11 +333,12 @@ type injection struct {
 	out *os.File
 }
 
-func (h *realHost) inject() injection {
+// inject runs an experiment.
+func (h *realHost) inject(experiment string) injection {
 	out, err := os.CreateTemp(h.dir, "out")
 	h.must(err)
 	r := injection{out: out}
-	r.cmd = exec.Command(filepath.Join(bin, "injector"), "run", h.dir, "--inventory", filepath.Join(h.dir, "hosts.yaml"),
+	r.cmd = exec.Command(filepath.Join(bin, "injector"), "run", filepath.Join(h.dir, experiment), "--inventory", filepath.Join(h.dir, "hosts.yaml"),
 		"--nats", h.broker, "--keys", filepath.Join(h.dir, "keys"), "--out", filepath.Join(h.dir, "runs"), "--plain")
 	r.cmd.Stdout, r.cmd.Stderr = r.out, r.out
 	h.must(r.cmd.Start())

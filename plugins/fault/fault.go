@@ -11,6 +11,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/netip"
+	"slices"
 )
 
 // ContractVersion is the version of this contract that the package speaks. It
@@ -99,11 +100,13 @@ type Info struct {
 	Params json.RawMessage `json:"params"`
 }
 
-// Mode is in what one way of a fault differs from the others; the fields are
-// those of Info.
+// Mode is in what one way of a fault differs from the others; fields of the same
+// name are in place of those of Info.
 type Mode struct {
 	OutOfBand bool `json:"out_of_band,omitempty"`
 	HostStays bool `json:"host_stays,omitempty"`
+	// ConflictKeys come to those of Info.
+	ConflictKeys []string `json:"conflict_keys,omitempty"`
 }
 
 // In is the Info that holds for parameters which choose one of the modes; without
@@ -117,6 +120,7 @@ func (i Info) In(params json.RawMessage) Info {
 	}
 	if m, ok := i.Modes[chosen.Mode]; ok {
 		i.OutOfBand, i.HostStays = m.OutOfBand, m.HostStays
+		i.ConflictKeys = slices.Concat(i.ConflictKeys, m.ConflictKeys)
 	}
 	return i
 }

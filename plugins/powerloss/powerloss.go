@@ -1,14 +1,16 @@
-// Package powerloss takes the power from a host of the lab.
+// Package powerloss takes the power from a host of the lab, or from services of a
+// real host.
 //
 // A power cut is not kill -9: a killed process leaves its unsynced writes in the
-// page cache, and its sockets say good-bye. Here the host's cable goes dark
-// first, then everything on it is frozen, then its file systems are shut down
-// without a flush, then all is killed and released. What was not synced is lost,
-// what was synced is there again after power-on.
+// page cache, and its sockets say good-bye. Here the network goes dark first, then
+// everything is frozen, then the file systems are shut down without a flush, then
+// all is killed and released. What was not synced is lost, what was synced is there
+// again after power-on.
 //
-// The plugin acts from beside the host, on the machine that carries it, and
-// knows the host only from the power controller's answer in Prepare. Every step
-// of the cut is its own; switching on again is the controller's.
+// The modes are ways of doing it, one type each: see mode.go. In mode lab the plugin
+// acts from beside the host and kills at the cut; in mode workload it acts from
+// inside, holds the services frozen, and kills when the power comes back, so that
+// the host and its agent run on.
 //
 // Not modelled: the volatile cache of a drive. What reached the block layer
 // counts as on disk, and no sector is torn.
@@ -65,13 +67,13 @@ var (
 func (*Plugin) Describe() fault.Info {
 	return fault.Info{
 		Kind:          Kind,
-		Summary:       "Cuts the power of hosts: silent network, unsynced data lost, all processes gone.",
-		PluginVersion: "1.0.0",
-		Touches:       []string{"the host's cable", "its control groups", "its processes", "its writable file systems"},
+		Summary:       "Cuts the power of hosts, or of services of a real host: silent network, unsynced data lost, all processes gone.",
+		PluginVersion: "1.1.0",
+		Touches:       []string{"the host's cable", "its control groups", "its processes", "its writable file systems", "mode workload: network, freezer, mounts, processes and units of the services"},
 		ConflictKeys:  []string{"power"},
 		Needs: fault.Needs{
-			Capabilities: []string{"CAP_SYS_ADMIN", "CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_SYS_PTRACE", "CAP_KILL"},
-			Features:     []string{"cgroup-kill", "cgroup-freeze", "fs-shutdown"},
+			Capabilities: []string{"CAP_SYS_ADMIN", "CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_SYS_PTRACE", "CAP_KILL", "CAP_BPF", "CAP_DAC_OVERRIDE"},
+			Features:     []string{"cgroup-kill", "cgroup-freeze", "fs-shutdown", "bpf-tc", "inet-diag-destroy"},
 		},
 		Protection: []fault.Protection{fault.ProtectPluginTimer, fault.ProtectGuardian, fault.ProtectJournal},
 		Destroys:   fault.DestroysUnsyncedData,

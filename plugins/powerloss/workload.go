@@ -45,7 +45,9 @@ type workloadChange struct {
 	Workload *workload `json:"workload,omitempty"`
 }
 
-func (workloadMode) describe() fault.Mode { return fault.Mode{HostStays: true} }
+func (workloadMode) describe() fault.Mode {
+	return fault.Mode{HostStays: true, ConflictKeys: []string{"freezer", "file-system-freeze", "file-system-space"}}
+}
 
 func (m workloadMode) prepare(ctx context.Context, t fault.Target, p Params, c *Change) (err error) {
 	w := &workload{}
