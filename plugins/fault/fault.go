@@ -100,8 +100,8 @@ type Info struct {
 	Params json.RawMessage `json:"params"`
 }
 
-// Mode is in what one way of a fault differs from the others; fields of the same
-// name are in place of those of Info.
+// Mode is in what one way of a fault differs from the others. OutOfBand and
+// HostStays stand in place of those of Info.
 type Mode struct {
 	OutOfBand bool `json:"out_of_band,omitempty"`
 	HostStays bool `json:"host_stays,omitempty"`
@@ -112,17 +112,22 @@ type Mode struct {
 // In is the Info that holds for parameters which choose one of the modes; without
 // a mode, or with one that is not known, the Info itself.
 func (i Info) In(params json.RawMessage) Info {
-	var chosen struct {
-		Mode string `json:"mode"`
-	}
-	if json.Unmarshal(params, &chosen) != nil {
-		return i
-	}
-	if m, ok := i.Modes[chosen.Mode]; ok {
+	if m, ok := i.Modes[ModeOf(params)]; ok {
 		i.OutOfBand, i.HostStays = m.OutOfBand, m.HostStays
 		i.ConflictKeys = slices.Concat(i.ConflictKeys, m.ConflictKeys)
 	}
 	return i
+}
+
+// ModeOf is the mode that parameters choose; "" if they choose none.
+func ModeOf(params json.RawMessage) string {
+	var chosen struct {
+		Mode string `json:"mode"`
+	}
+	if json.Unmarshal(params, &chosen) != nil {
+		return ""
+	}
+	return chosen.Mode
 }
 
 // Needs is what a fault needs to run.

@@ -262,7 +262,7 @@ func TestWorkloadPeersHearNothing(t *testing.T) {
 		want string
 	}{
 		{"power", func() { it = h.prepare(h.params()); h.cut(it) }, func() { h.powerOn(it) }, "silent silent reset"},
-		{"SIGKILL", h.kill9, func() {}, "closed"},
+		{"SIGKILL", h.kill9, func() {}, "told at once"},
 	} {
 		addr := traffictest.AddrA + ":7001"
 		_, listening := h.run("listen", addr)
@@ -270,15 +270,16 @@ func TestWorkloadPeersHearNothing(t *testing.T) {
 		var peer net.Conn
 		h.must(h.wire.B.Do(func() (err error) { peer, err = net.Dial("tcp", addr); return err }))
 		c.off()
-		first := hears(peer)
-		var rest []string
-		if first == "silent" {
+		got := hears(peer)
+		if got == "silent" {
 			c.on()
-			rest = append(rest, hears(peer))
+			got += " " + hears(peer)
 			_, _ = peer.Write([]byte("are you there"))
-			rest = append(rest, hears(peer))
+			got += " " + hears(peer)
+		} else if got == "closed" || got == "reset" { // reset if it was not taken yet
+			got = "told at once"
 		}
-		if got := strings.Join(append([]string{first}, rest...), " "); got != c.want {
+		if got != c.want {
 			t.Errorf("%s: the peer hears %q, want %q", c.name, got, c.want)
 		}
 		_ = peer.Close()

@@ -112,8 +112,8 @@ func must(t testing.TB, err error) {
 // inOwnMounts marks a test binary that OwnMounts has run anew.
 const inOwnMounts = "FIREDRILL_TEST_OWN_MOUNTS"
 
-// OwnMounts runs the test anew in a process with a mount namespace of its own, and
-// returns true there; the test does the rest only then. No program of the machine
+// OwnMounts runs the test anew in a process with a mount namespace of its own, beside
+// other tests, and returns true there; the test does the rest only then. No program of the machine
 // can hold a file system that is mounted there.
 func OwnMounts(t *testing.T) bool {
 	t.Helper()
@@ -121,6 +121,7 @@ func OwnMounts(t *testing.T) bool {
 	if os.Getenv(inOwnMounts) != "" {
 		return true
 	}
+	t.Parallel()
 	runtime.LockOSThread() // the kernel kills the child when the thread that made it ends
 	defer runtime.UnlockOSThread()
 	out, err := os.CreateTemp(t.TempDir(), "out")
