@@ -89,7 +89,7 @@ func named(err error, field, what string) error {
 
 func findGroups(t fault.Target, p Params) (all []group.Freezer, err error) {
 	if len(p.Services)+len(p.Groups) == 0 {
-		return nil, fault.Refuse("services", "neither services nor groups are given; name those that lose their power")
+		return nil, fault.Refuse("services", "neither services nor groups are given; name those that lose their power (a host of the lab loses it through a power controller: give its agent one with --power)")
 	}
 	add := func(field, service, path string) error {
 		f, err := group.FindFreezer(service, path)
