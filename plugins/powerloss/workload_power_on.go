@@ -27,7 +27,7 @@ const (
 // revert gives the power back. What was only dark or frozen goes on as it was; what
 // lost a disk is taken to its end and started anew. Everything that it decides by is
 // read from the host, so that it may be cut short anywhere and begun again.
-func (m workloadMode) revert(_ context.Context, t fault.Target, c Change) error {
+func (m workloadMode) revert(ctx context.Context, t fault.Target, c Change) error {
 	w := c.Workload
 	if w == nil {
 		return errNoWorkload
@@ -53,7 +53,7 @@ func (m workloadMode) revert(_ context.Context, t fault.Target, c Change) error 
 		m.pass(stepStarted)
 	}
 	// Whatever went wrong with the disks: who has to mend it needs the network.
-	if err := m.network.Revert(context.Background(), t, w.Network); !errors.Is(err, fault.ErrGone) {
+	if err := m.network.Revert(ctx, t, w.Network); !errors.Is(err, fault.ErrGone) {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
