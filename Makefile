@@ -41,12 +41,12 @@ bin/stores:
 	@.ci/stores
 	@mkdir -p $@ && ln -f bin/lab/superapp $@/ && go -C $(NUMBERS) build -ldflags '-s -w' -o $(CURDIR)/$@/ .
 
-# Most packages wait most of the time, so four run beside each other, the labs'
-# own programs among them; each knows what on the machine is its own
-# (internal/digest/digesttest). Those that measure
-# the machine itself (rates, shares, latencies, what reached a disk) and the runs
-# of whole labs come after them, one at a time. All is compiled first, lest that
-# be in the way of what is measured.
+# Most packages wait most of the time, so three run beside each other, and the
+# labs' own programs beside them; each knows what on the machine is its own
+# (internal/digest/digesttest). Those that measure the machine itself (rates,
+# shares, latencies, what reached a disk) and the runs of whole labs come after
+# them, one at a time. All is compiled first, lest that be in the way of what is
+# measured.
 MEASURING := /plugins/(bandwidth|cpu|delay|io|powerloss)$$|/internal/e2e$$
 TEST      := go test -json -timeout 15m
 test: setup build bin/stores ## every test this machine can run
