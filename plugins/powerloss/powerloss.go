@@ -32,7 +32,7 @@ func init() { fault.Register(Kind, fault.NewDriver(&Plugin{})) }
 // said by its power controller, never by an experiment.
 type Params struct {
 	// Mode is how the power is taken.
-	Mode Mode `json:"mode,omitempty" jsonschema:"enum=lab,enum=workload,description=How the power is taken: lab cuts a host of the lab from beside it (the default); workload ends services of a real host\\, which runs on"`
+	Mode Mode `json:"mode,omitempty" jsonschema:"enum=lab,enum=workload,enum=machine-redfish,enum=machine-sysrq,description=How the power is taken: lab cuts a host of the lab from beside it (the default); workload ends services of a real host\\, which runs on; machine-redfish switches a machine off at its management controller and on at the end; machine-sysrq has its kernel restart it without a sync. The machine modes need allow_machine_power in the policy of the host that acts"`
 	WorkloadParams
 	// Brownout is what comes before.
 	Brownout *BrownoutParams `json:"brownout,omitempty" jsonschema:"description=Dips before the cut that come back: network and processes stop and go on"`
@@ -44,6 +44,7 @@ type Change struct {
 	Mode    Mode `json:"mode,omitempty"` // empty in records of the time when there was but one: ModeLab
 	labChange
 	workloadChange
+	redfishChange
 	Brownout brownout `json:"brownout,omitzero"`
 }
 

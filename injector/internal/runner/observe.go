@@ -46,8 +46,28 @@ func takeOver(r *injectionResult, o control.Observed) {
 	}
 }
 
-// summarise logs one line about the injections of a round.
+// restarted takes the word of the agent that such an injection took away: it is
+// another boot that finds the record. Nobody could look before.
+func (d *drive) restarted(id fault.InjectionID) {
+	for _, i := range d.plan.Injections {
+		if i.ID != id || !takesAgent(i) {
+			continue
+		}
+		once := []fault.Measure{{Name: "restarts", Value: 1, Unit: "restarts"}}
+		d.set(id, func(r *injectionResult) {
+			if r.fired {
+				r.observe(fault.Observation{State: fault.Present, Dose: fault.Exercised, Asked: once, Achieved: once, Detail: "the agent inside the host found its record in another boot"})
+			}
+		})
+	}
+}
+
+// summarise logs one line about the injections of a round. Of those that took
+// their agent away it says nothing yet.
 func (d *drive) summarise(items []plan.Injection) {
+	if items = slices.DeleteFunc(slices.Clone(items), takesAgent); len(items) == 0 {
+		return
+	}
 	count := map[fault.Dose]int{}
 	var weak []string
 	for _, i := range items {

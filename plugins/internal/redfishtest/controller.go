@@ -11,6 +11,7 @@ import (
 	"io"
 	"log"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -34,6 +35,7 @@ const (
 type Manners struct {
 	On      bool          // the machine's power now
 	Takes   time.Duration // from an order until the machine has obeyed
+	Killed  bool          // whoever uses it is killed now and then: logins may be left
 	Lies    bool          // answers 200 to an order and does nothing
 	Busy    int           // requests to come that are answered 503
 	After   int           // seconds in Retry-After of these; 0: not said
@@ -43,6 +45,8 @@ type Manners struct {
 	UUID    string
 	Resets  []string // kinds that it knows; nil: ForceOff and On
 	Silent  bool     // does not say which it knows
+	// Switched, if set, is told when the machine has obeyed.
+	Switched func(on bool)
 }
 
 // sessions is how many logins a controller has room for.
@@ -63,15 +67,25 @@ type Controller struct {
 // New serves a controller until the test ends, which fails if a login is left.
 func New(t testing.TB, m Manners) *Controller {
 	t.Helper()
+	return NewOn(t, nil, m)
+}
+
+// NewOn is New for a listener of the caller; nil: one on loopback.
+func NewOn(t testing.TB, l net.Listener, m Manners) *Controller {
+	t.Helper()
 	c := &Controller{is: m, tokens: map[string]string{}}
 	c.server = httptest.NewUnstartedServer(http.HandlerFunc(c.serve))
+	if l != nil {
+		_ = c.server.Listener.Close()
+		c.server.Listener = l
+	}
 	c.server.Config.ErrorLog = log.New(io.Discard, "", 0) // clients that do not trust it
 	c.server.StartTLS()
 	t.Cleanup(func() {
 		c.server.Close()
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		if len(c.tokens) > 0 {
+		if len(c.tokens) > 0 && !c.is.Killed {
 			t.Errorf("%d sessions are left at the controller", len(c.tokens))
 		}
 	})
@@ -248,16 +262,23 @@ func (c *Controller) reset(w http.ResponseWriter, r *http.Request) {
 func (c *Controller) obey(on bool) {
 	c.change++
 	if c.is.Takes == 0 {
-		c.is.On = on
+		c.obeyed(on)
 		return
 	}
 	c.state = map[bool]string{true: "PoweringOn", false: "PoweringOff"}[on]
 	time.AfterFunc(c.is.Takes, func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.is.On, c.state = on, ""
-		c.change++
+		c.obeyed(on)
 	})
+}
+
+func (c *Controller) obeyed(on bool) {
+	c.is.On, c.state = on, ""
+	c.change++
+	if c.is.Switched != nil {
+		c.is.Switched(on)
+	}
 }
 
 func link(path string) map[string]any { return map[string]any{"@odata.id": path} }
