@@ -70,7 +70,7 @@ func (m *Machine) start(cfg Config) error {
 			return err
 		}
 	}
-	if err := writeDisk(m.path("job.ext4"), cfg.Job); err != nil {
+	if err := errors.Join(writeDisk(m.path("job.ext4"), cfg.Job), emptyDisk(m.path("data"))); err != nil {
 		return err
 	}
 	errs, err := os.Create(m.path("qemu.log"))
@@ -106,6 +106,10 @@ func (m *Machine) arguments(cfg Config) []string {
 		"-kernel", filepath.Join(cfg.Images, "vmlinuz"), "-initrd", m.path("initrd"), "-append", command,
 		"-drive", "if=none,id=root,format=raw,snapshot=on,file=" + filepath.Join(cfg.Images, "root.ext4"), "-device", "nvme,drive=root,serial=" + rootDisk,
 		"-drive", "if=none,id=job,format=raw,cache=unsafe,file=" + m.path("job.ext4"), "-device", "nvme,drive=job,serial=" + jobDisk,
+		// As a disk with a volatile cache: a flush of the machine reaches this one's
+		// page cache, and a reset leaves that alone.
+		"-drive", "if=none,id=data,format=raw,cache=writeback,file=" + m.path("data"), "-device", "nvme,drive=data,serial=" + dataDisk,
+		"-qmp", "unix:" + m.path("qmp") + ",server=on,wait=off",
 		"-netdev", network, "-device", "virtio-net-pci,netdev=n0",
 		"-serial", "file:" + m.path("console"),
 	}

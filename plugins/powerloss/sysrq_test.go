@@ -22,15 +22,11 @@ func ordered(t *testing.T) (sysrqMode, fault.Target) {
 	if err := unix.Stat("/proc/self/ns/pid", &st); err != nil {
 		t.Fatal(err)
 	}
-	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	if err != nil {
-		t.Fatal(err)
-	}
 	m := sysrqMode{trigger: filepath.Join(t.TempDir(), "trigger"), ns: st.Ino}
 	if err := os.WriteFile(m.trigger, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return m, fault.Target{Host: "h1", BootID: strings.TrimSpace(string(boot))}
+	return m, fault.Target{Host: "h1", BootID: bootID(t)}
 }
 
 func orders(t *testing.T, m sysrqMode) string {

@@ -39,7 +39,7 @@ func (r *layoutRun) takeEvidence() {
 		}
 		switch e.Type {
 		case evidence.EndedByPower:
-			r.drive.restarted(fault.InjectionID(e.Injection))
+			r.drive.endedByBoot(fault.InjectionID(e.Injection))
 		case evidence.Halted:
 			r.halt(&stopError{outcome: report.Halted, reason: fmt.Sprintf("%s (told to agent %s)", e.Message, e.Agent)})
 		case evidence.TookOver:

@@ -208,7 +208,7 @@ func TestDriveTakesItsAgent(t *testing.T) {
 				}
 			}
 			if told {
-				time.AfterFunc(45*time.Second, func() { d.restarted(i.ID) })
+				time.AfterFunc(45*time.Second, func() { d.endedByBoot(i.ID) })
 			}
 			if err := d.run(t.Context()); err != nil {
 				t.Fatal(err)
@@ -218,6 +218,27 @@ func TestDriveTakesItsAgent(t *testing.T) {
 			}
 			if seen := d.results[i.ID].seen.Dose; (seen == fault.Exercised) != told {
 				t.Errorf("told %t: dose %q", told, seen)
+			}
+		})
+	}
+}
+
+// A host that is booted anew makes the run inconclusive, unless the plan cut its power.
+func TestDriveBootNobodyPlanned(t *testing.T) {
+	for _, planned := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			i := part("p1", time.Second, 30*time.Second)
+			injections := []plan.Injection{i}
+			if planned {
+				injections = append(injections, cut("p1", 10*time.Second, 20*time.Second))
+			}
+			d, _ := newDrive(&plan.Plan{Injections: injections, End: 40 * time.Second})
+			time.AfterFunc(30*time.Second, func() { d.endedByBoot(i.ID) })
+			if err := d.run(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if got := d.allDoubts(); (len(got) == 0) != planned || !planned && !strings.Contains(got[0], "not planned") {
+				t.Errorf("planned %t: doubts %q", planned, got)
 			}
 		})
 	}

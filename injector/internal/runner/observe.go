@@ -46,20 +46,28 @@ func takeOver(r *injectionResult, o control.Observed) {
 	}
 }
 
-// restarted takes the word of the agent that such an injection took away: it is
-// another boot that finds the record. Nobody could look before.
-func (d *drive) restarted(id fault.InjectionID) {
-	for _, i := range d.plan.Injections {
-		if i.ID != id || !takesAgent(i) {
-			continue
-		}
-		once := []fault.Measure{{Name: "restarts", Value: 1, Unit: "restarts"}}
-		d.set(id, func(r *injectionResult) {
-			if r.fired {
-				r.observe(fault.Observation{State: fault.Present, Dose: fault.Exercised, Asked: once, Achieved: once, Detail: "the agent inside the host found its record in another boot"})
-			}
-		})
+// endedByBoot takes the word of an agent that found the record of an injection in
+// another boot than its own. Of one that took its own agent away it is the proof,
+// as nobody could look before. If the plan did not take that host, nothing that was
+// measured since means what it should.
+func (d *drive) endedByBoot(id fault.InjectionID) {
+	at := slices.IndexFunc(d.plan.Injections, func(i plan.Injection) bool { return i.ID == id })
+	if at < 0 {
+		return
 	}
+	i := d.plan.Injections[at]
+	cuts := d.keep(d.cuts(i.Host), func(r *injectionResult) bool { return r.fired })
+	if i.OutOfBand || len(cuts) == 0 {
+		d.doubt(fmt.Sprintf("the host that carried %s was booted anew in the middle of the run, which was not planned", id))
+		return
+	}
+	if !takesAgent(i) {
+		return
+	}
+	once := []fault.Measure{{Name: "restarts", Value: 1, Unit: "restarts"}}
+	d.set(id, func(r *injectionResult) {
+		r.observe(fault.Observation{State: fault.Present, Dose: fault.Exercised, Asked: once, Achieved: once, Detail: "the agent inside the host found its record in another boot"})
+	})
 }
 
 // summarise logs one line about the injections of a round. Of those that took
