@@ -1,5 +1,5 @@
-// Package powerloss takes the power from a host of the lab, or from services of a
-// real host.
+// Package powerloss takes the power from a host of the lab, from services of a real
+// host, or from a whole machine.
 //
 // A power cut is not kill -9: a killed process leaves its unsynced writes in the
 // page cache, and its sockets say good-bye. Here the network goes dark first, then
@@ -11,6 +11,11 @@
 // acts from beside the host and kills at the cut; in mode workload it acts from
 // inside, holds the services frozen, and kills when the power comes back, so that
 // the host and its agent run on.
+//
+// Two modes switch whole machines, where the policy of the host that acts allows
+// it. ModeRedfish goes through the management controller beside the machine and
+// holds it off until the end. ModeSysrq has its own kernel restart it, the agent
+// that carries the injection included: it is dark for as long as it boots.
 //
 // Not modelled: the volatile cache of a drive. What reached the block layer
 // counts as on disk, and no sector is torn.
