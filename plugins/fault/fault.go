@@ -134,6 +134,17 @@ func ModeOf(params json.RawMessage) string {
 	return chosen.Mode
 }
 
+// By says whether an agent that stands beside hosts, or one inside a host, drives
+// any way of the fault.
+func (i Info) By(outOfBand bool) bool {
+	for _, m := range i.Modes {
+		if m.OutOfBand == outOfBand {
+			return true
+		}
+	}
+	return i.OutOfBand == outOfBand
+}
+
 // Needs is what a fault needs to run.
 type Needs struct {
 	Capabilities []string `json:"capabilities,omitempty"` // names of capabilities(7), e.g. CAP_NET_ADMIN

@@ -45,6 +45,14 @@ const machineUUID = "/sys/class/dmi/id/product_uuid"
 
 func (redfishMode) describe() fault.Mode { return fault.Mode{OutOfBand: true, Machine: true} }
 
+// wholeMachine refuses what a mode that switches a machine can't do.
+func (p Params) wholeMachine(m Mode) error {
+	if p.Brownout != nil {
+		return fault.Refuse("brownout", "mode %s can't do that: nothing stops a whole machine and lets it go on", m)
+	}
+	return p.WorkloadParams.none(m)
+}
+
 // login is a session at the controller of a target.
 type login struct {
 	*redfish.Session
@@ -63,7 +71,10 @@ func logIn(ctx context.Context, t fault.Target) (*login, error) {
 	return &login{s, at}, nil
 }
 
-func (m redfishMode) prepare(ctx context.Context, t fault.Target, _ Params, c *Change) error {
+func (m redfishMode) prepare(ctx context.Context, t fault.Target, p Params, c *Change) error {
+	if err := p.wholeMachine(ModeRedfish); err != nil {
+		return err
+	}
 	if t.Power == "" {
 		return fault.Refuse("mode", "this agent knows no controller of host %q; give it a file of controllers with --bmc", t.Host)
 	}

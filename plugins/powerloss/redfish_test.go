@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -80,7 +81,7 @@ func TestControllerLies(t *testing.T) {
 		items = append(items, ready(t, beside(t, c, "")))
 	}
 	controllers[1].Set(func(m *redfishtest.Manners) { m.Lies = true })
-	errs := redfishMode{patience: time.Second}.apply(t.Context(), items)
+	errs := redfishMode{patience: time.Second}.apply(t.Context(), items, 0)
 	for n, err := range errs {
 		if lies := n == 1; lies != (err != nil) || lies && !strings.Contains(err.Error(), "still says On: not off within") {
 			t.Errorf("machine %d: %v", n, err)
@@ -170,7 +171,7 @@ func TestControllerStillSwitchingOff(t *testing.T) {
 	t.Parallel()
 	c := redfishtest.New(t, redfishtest.Manners{On: true, Takes: time.Second})
 	it := ready(t, beside(t, c, ""))
-	if errs := (redfishMode{patience: time.Millisecond}).apply(t.Context(), []fault.Item[Change]{it}); errs[0] == nil {
+	if errs := (redfishMode{patience: time.Millisecond}).apply(t.Context(), []fault.Item[Change]{it}, 0); errs[0] == nil {
 		t.Fatal("off at once")
 	}
 	wantState(t, it, fault.Partial, fault.NotInForce)
@@ -330,4 +331,17 @@ func listenBeside(ctx context.Context, h *faulttest.Host) (l net.Listener, err e
 		return err
 	})
 	return l, err
+}
+
+// What a machine can't do, or has no parts of, is refused with the field.
+func TestMachineModesRefuseParameters(t *testing.T) {
+	for field, params := range map[string]string{"brownout": `"brownout": {"flaps": 1, "for": "50ms"}`, "services": `"services": ["web"]`, "file_systems": `"file_systems": ["/srv"]`} {
+		for _, m := range []Mode{ModeRedfish, ModeSysrq} {
+			var refused *fault.RefusedError
+			_, err := driver.Prepare(t.Context(), fault.Target{Host: "h1"}, json.RawMessage(fmt.Sprintf(`{"mode": %q, %s}`, m, params)))
+			if !errors.As(err, &refused) || refused.Field != field {
+				t.Errorf("%s with %s: %v", m, params, err)
+			}
+		}
+	}
 }

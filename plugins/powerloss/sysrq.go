@@ -35,7 +35,10 @@ const (
 
 func (sysrqMode) describe() fault.Mode { return fault.Mode{Machine: true} }
 
-func (m sysrqMode) prepare(_ context.Context, t fault.Target, _ Params, _ *Change) error {
+func (m sysrqMode) prepare(_ context.Context, t fault.Target, p Params, _ *Change) error {
+	if err := p.wholeMachine(ModeSysrq); err != nil {
+		return err
+	}
 	var st unix.Stat_t
 	if err := unix.Stat("/proc/self/ns/pid", &st); err != nil {
 		return fmt.Errorf("find pid namespace: %w", err)

@@ -51,7 +51,7 @@ func TestSysrqOrder(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	errs := m.apply(ctx, []fault.Item[Change]{{Target: target, Change: c}})
+	errs := m.apply(ctx, []fault.Item[Change]{{Target: target, Change: c}}, 0)
 	if got := orders(t, m); got != "b" {
 		t.Errorf("order %q, want b", got)
 	}
@@ -68,7 +68,7 @@ func TestSysrqOrder(t *testing.T) {
 func TestSysrqInTheNextBoot(t *testing.T) {
 	m, target := ordered(t)
 	target.BootID = "another"
-	if errs := m.apply(t.Context(), []fault.Item[Change]{{Target: target}}); !errors.Is(errs[0], fault.ErrGone) {
+	if errs := m.apply(t.Context(), []fault.Item[Change]{{Target: target}}, 0); !errors.Is(errs[0], fault.ErrGone) {
 		t.Errorf("apply: %v, want %v", errs[0], fault.ErrGone)
 	}
 	o, err := m.observe(t.Context(), target, Change{})

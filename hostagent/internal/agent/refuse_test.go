@@ -2,6 +2,7 @@ package agent
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -61,7 +62,9 @@ func TestPolicyAllows(t *testing.T) {
 // A fault that switches whole machines needs the word of the host itself. The
 // twin says it.
 func TestPolicyOfMachines(t *testing.T) {
-	b := newBench(t, func(_ *Config, f *fake) { f.modes = map[string]fault.Mode{"machine": {Machine: true}} })
+	b := newBench(t, func(_ *Config, f *fake) {
+		f.modes = map[string]fault.Mode{"machine": {Machine: true}, "beside": {OutOfBand: true}}
+	})
 	machine := func(id fault.InjectionID) []control.Result {
 		return ask[control.PrepareReply](b, control.VerbPrepare, control.PrepareRequest{Injections: []control.Injection{
 			{ID: id, Kind: "fake", Host: "h1", Params: []byte(`{"mode": "machine"}`)}}}).Results
@@ -75,6 +78,9 @@ func TestPolicyOfMachines(t *testing.T) {
 	}
 	b.policy("allow_machine_power: true\n")
 	b.ok(machine("a"))
+	if s := ask[control.StatusReply](b, control.VerbStatus, nil); !slices.Contains(s.Kinds, "fake") {
+		t.Errorf("the agent offers %v", s.Kinds)
+	}
 	b.policy("")
 	b.ok(b.order("b")) // of the other modes nothing is asked
 }
