@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"strings"
@@ -40,6 +41,9 @@ func AskReset() error {
 
 func (m *Machine) resetIfAsked() error {
 	b, err := os.ReadFile(m.path("console"))
+	if errors.Is(err, fs.ErrNotExist) { // qemu is still starting
+		return nil
+	}
 	if err != nil || strings.Count(string(b), resetLine) <= m.resets {
 		return err
 	}
