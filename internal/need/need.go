@@ -31,7 +31,7 @@ const (
 	// Systemd as the service manager, with cgroup v2 alone.
 	Systemd Need = "systemd and cgroup v2 alone (make test-vm)"
 
-	// Reset is a machine that was booted for the test alone, by internal/vmtest.
+	// Reset is a machine that was booted for the test alone, which may reset it.
 	Reset Need = "a machine that may be reset (make test-vm)"
 
 	Chromium Need = "chromium (package chromium)"
@@ -51,7 +51,7 @@ var probes = map[Need]func() bool{
 	Libc:    func() bool { return exists("/usr/bin/getent") && exists("/usr/bin/unshare") },
 	Systemd: func() bool { return exists("/run/systemd/system") && exists("/sys/fs/cgroup/cgroup.controllers") },
 
-	Reset: func() bool { return exists("/job/vmrun") && exists("/job/args") },
+	Reset: func() bool { return exists("/job/may-reset") },
 
 	Chromium: func() bool { return exists("/usr/bin/chromium") },
 	Python: func() bool {

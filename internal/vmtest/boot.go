@@ -26,7 +26,10 @@ type Config struct {
 	// Reach are ports of the machine that can be dialled here, on loopback: port
 	// here by port there, RemotePort for what Run needs. The machine reaches this
 	// one's loopback as Outside.
-	Reach  map[int]int
+	Reach map[int]int
+	// Resets says that the only test of the machine may have it reset: see RunAcross.
+	// With it, Job is empty.
+	Resets bool
 	Memory int // MiB; 0: 2048
 }
 
@@ -68,6 +71,11 @@ func (m *Machine) start(cfg Config) error {
 		cfg.Job = m.path("job")
 		if err := os.Mkdir(cfg.Job, 0o755); err != nil {
 			return err
+		}
+		if cfg.Resets {
+			if err := os.WriteFile(filepath.Join(cfg.Job, filepath.Base(mayReset)), nil, 0o600); err != nil {
+				return err
+			}
 		}
 	}
 	if err := errors.Join(writeDisk(m.path("job.ext4"), cfg.Job), emptyDisk(m.path("data"))); err != nil {

@@ -1,87 +1,172 @@
 package vmtest
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
+	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
-// resetLine is how a test asks for a reset, on the kernel's console.
-const resetLine = "firedrill-vm: reset"
+// mayReset, in a machine, says that its only test may have it reset.
+const mayReset = "/job/may-reset"
 
-const (
-	resetPoll  = 50 * time.Millisecond
-	resetLimit = 10 * time.Second
-)
+// resetLine is how a test asks for a reset.
+const resetLine = "firedrill-vm: reset\n"
 
 // AskReset has the machine that this test runs in reset from outside, as by its
 // reset button, and returns only if that fails. The machine boots again and runs
-// the same test from its beginning. What it wrote to its disks without a flush is
-// lost, /job included.
+// the same test from its beginning, in a folder of its own; what it is to find
+// again it writes below /job, and syncs.
 func AskReset() error {
-	console, err := os.OpenFile("/dev/ttyS0", os.O_WRONLY, 0)
-	if err != nil {
-		return fmt.Errorf("open console: %w", err)
+	if _, err := os.Stat(mayReset); err != nil {
+		return fmt.Errorf("ask for a reset: %w; run it with VMRUN_RESETS=1", err)
 	}
-	defer console.Close()
-	if _, err := fmt.Fprintf(console, "\n%s\n", resetLine); err != nil {
-		return fmt.Errorf("ask for a reset: %w", err)
-	}
-	_ = unix.IoctlSetInt(int(console.Fd()), unix.TCSBRK, 1)
-	time.Sleep(resetLimit)
+	fmt.Print(resetLine)
+	time.Sleep(monitorLimit)
 	return errors.New("ask for a reset: nobody resets this machine")
 }
 
-func (m *Machine) resetIfAsked() error {
-	b, err := os.ReadFile(m.path("console"))
-	if errors.Is(err, fs.ErrNotExist) { // qemu is still starting
-		return nil
+// maxResets bounds how often a test may begin anew.
+const maxResets = 5
+
+// errReset ends a command in a machine that was reset.
+var errReset = errors.New("the machine was reset")
+
+// RunAcross runs a command as Run does, resets the machine when the command asks
+// for it (AskReset), and runs it again after each reset, whoever caused it.
+func (m *Machine) RunAcross(ctx context.Context, port int, c Command, out io.Writer) (code int, err error) {
+	mon, err := m.attend()
+	if err != nil {
+		return 0, err
 	}
-	if err != nil || strings.Count(string(b), resetLine) <= m.resets {
+	defer mon.close()
+	for range maxResets {
+		once, cancel := context.WithCancelCause(ctx)
+		go func() {
+			select {
+			case <-mon.resets:
+				cancel(errReset)
+			case <-once.Done():
+			}
+		}()
+		code, err = Run(once, port, c, onLine{out, resetLine, func() { _ = mon.do("system_reset") }})
+		again := errors.Is(context.Cause(once), errReset)
+		cancel(nil)
+		if !again {
+			return code, err
+		}
+	}
+	return 0, fmt.Errorf("%w %d times: %w", errReset, maxResets, err)
+}
+
+// onLine calls do when a line is written through it. A command writes a line at once.
+type onLine struct {
+	io.Writer
+	line string
+	do   func()
+}
+
+func (l onLine) Write(b []byte) (int, error) {
+	if strings.Contains(string(b), l.line) {
+		l.do()
+	}
+	return l.Writer.Write(b)
+}
+
+// Reset resets the machine at once: processors, memory and devices begin anew.
+// What the machine has sent to its disks is there.
+func (m *Machine) Reset() error {
+	mon, err := m.attend()
+	if err != nil {
 		return err
 	}
-	m.resets++
-	return m.Reset()
+	defer mon.close()
+	return mon.do("system_reset")
 }
 
-// Reset resets the machine at once, system_reset of qemu's monitor: processors,
-// memory and devices begin anew. What the machine flushed to its disks is there.
-func (m *Machine) Reset() error {
-	c, err := net.DialTimeout("unix", m.path("qmp"), resetLimit)
-	if err != nil {
-		return fmt.Errorf("reset machine: %w", err)
-	}
-	defer c.Close()
-	out, in := json.NewEncoder(c), json.NewDecoder(c)
-	err = errors.Join(c.SetDeadline(time.Now().Add(resetLimit)), in.Decode(new(json.RawMessage))) // the greeting
-	for _, command := range []string{"qmp_capabilities", "system_reset"} {
-		err = errors.Join(err, out.Encode(map[string]string{"execute": command}), returned(in))
-	}
-	if err != nil {
-		return fmt.Errorf("reset machine: %w", err)
-	}
-	return nil
+// monitor is a connection to the monitor of the emulator, which takes one at a time
+// (QMP, docs/interop/qmp-spec of qemu).
+type monitor struct {
+	conn    net.Conn
+	answers chan error
+	resets  chan struct{} // one for each reset, whoever caused it
 }
 
-// returned reads until the answer to a command; events come in between.
-func returned(in *json.Decoder) error {
-	for {
-		var answer struct{ Return, Error *json.RawMessage }
-		if err := in.Decode(&answer); err != nil {
-			return err
+// monitorLimit is how long the monitor may take to answer.
+const monitorLimit = 10 * time.Second
+
+func (m *Machine) attend() (*monitor, error) {
+	var conn net.Conn
+	var err error
+	for end := time.Now().Add(emulatorStarts); ; time.Sleep(50 * time.Millisecond) {
+		if conn, err = net.Dial("unix", filepath.Join(m.folder, "qmp")); err == nil {
+			break
 		}
-		switch {
-		case answer.Error != nil:
-			return fmt.Errorf("qemu: %s", *answer.Error)
-		case answer.Return != nil:
-			return nil
+		if time.Now().After(end) {
+			return nil, fmt.Errorf("attend machine: %w", err)
 		}
+	}
+	mon := &monitor{conn: conn, answers: make(chan error), resets: make(chan struct{}, maxResets)}
+	go mon.listen()
+	if err := mon.do("qmp_capabilities"); err != nil {
+		mon.close()
+		return nil, err
+	}
+	return mon, nil
+}
+
+// listen sorts what the monitor says until it hangs up.
+func (m *monitor) listen() {
+	defer close(m.answers)
+	for in := json.NewDecoder(m.conn); ; {
+		var said struct {
+			Event         string
+			Return, Error json.RawMessage
+		}
+		switch err := in.Decode(&said); {
+		case err != nil:
+			return
+		case said.Event == "RESET":
+			select {
+			case m.resets <- struct{}{}:
+			default:
+			}
+		case said.Error != nil:
+			m.answers <- fmt.Errorf("the emulator says %s", said.Error)
+		case said.Return != nil:
+			m.answers <- nil
+		}
+	}
+}
+
+// do gives one command without arguments.
+func (m *monitor) do(command string) error {
+	if err := json.NewEncoder(m.conn).Encode(map[string]string{"execute": command}); err != nil {
+		return fmt.Errorf("have the emulator do %s: %w", command, err)
+	}
+	select {
+	case err, ok := <-m.answers:
+		if !ok {
+			err = io.ErrUnexpectedEOF
+		}
+		if err != nil {
+			return fmt.Errorf("have the emulator do %s: %w", command, err)
+		}
+		return nil
+	case <-time.After(monitorLimit):
+		return fmt.Errorf("have the emulator do %s: no answer", command)
+	}
+}
+
+// close hangs up; an answer that nobody waits for is let go.
+func (m *monitor) close() {
+	_ = m.conn.Close()
+	for range m.answers {
 	}
 }

@@ -30,8 +30,8 @@ type across struct {
 	Record json.RawMessage
 }
 
-// acrossFile is in the package's folder on the machine's disk.
-const acrossFile = "across.json"
+// acrossFile is on a disk that a reset leaves alone.
+const acrossFile = "/job/across.json"
 
 // A cut by the plugin leaves of a file system what a real reset of a whole machine
 // leaves: the same files, whole, old, empty or gone, of each way of writing. The
@@ -161,7 +161,7 @@ func reset(t *testing.T, a across, dir string, now func() error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(put(acrossFile, os.O_CREATE|os.O_TRUNC, b, true), syncFile("."), writeClasses(dir)); err != nil {
+	if err := errors.Join(put(acrossFile, os.O_CREATE|os.O_TRUNC, b, true), syncFile("/job"), writeClasses(dir)); err != nil {
 		t.Fatal(err)
 	}
 	t.Fatalf("the machine was not reset: %v", now())
