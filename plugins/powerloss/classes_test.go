@@ -1,6 +1,7 @@
 package powerloss
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -9,6 +10,9 @@ import (
 	"path/filepath"
 	"strconv"
 	"testing"
+
+	"github.com/firedrill-io/firedrill/internal/lab"
+	"github.com/firedrill-io/firedrill/internal/power"
 )
 
 // How many files each class has, and how long what is in them is: some blocks.
@@ -167,4 +171,51 @@ func (s survey) asPromised() error {
 		}
 	}
 	return nil
+}
+
+// A cut leaves of each way of writing what ext4 promises for a loss of power. The
+// twin kills the host instead, and nothing of it is lost.
+func TestCutKeepsWhatExt4Promises(t *testing.T) {
+	t.Parallel()
+	cut, killed := surveysOfLab(t)
+	if err := cut.asPromised(); err != nil {
+		t.Error(err)
+	}
+	for _, c := range classes {
+		if killed[c.name][isNew] != classFiles {
+			t.Errorf("kill -9: of %d files %q, %v; want all new", classFiles, c.name, killed[c.name])
+		}
+	}
+}
+
+// surveysOfLab has a host of the lab lose its power, and another its processes.
+func surveysOfLab(t *testing.T) (cut, killed survey) {
+	l := raise(t, 2)
+	writtenIn(t, l, "p1")
+	items := prepared(t, l, "p1")
+	dark(t, items)
+	lit(t, items)
+	writtenIn(t, l, "p2")
+	kill9(t, l, "p2")
+	of := func(host string) survey {
+		return surveyOf(t, inside(statusOf(t, l, host), power.FileSystem{Mount: "/data"}))
+	}
+	return of("p1"), of("p2")
+}
+
+// writtenIn returns when the classes are written in a host.
+func writtenIn(t *testing.T, l *lab.Lab, host string) {
+	t.Helper()
+	_, out := start(t, l, host, "classes", "/data")
+	if lines := bufio.NewScanner(out); !lines.Scan() || lines.Text() != "written" {
+		t.Fatalf("the writer in %s says %q", host, lines.Text())
+	}
+}
+
+func kill9(t *testing.T, l *lab.Lab, host string) {
+	t.Helper()
+	killed(t, statusOf(t, l, host))
+	if _, err := l.Power().On(t.Context(), host); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -27,10 +27,8 @@ type Controller struct {
 	Ping netip.Addr `yaml:"ping"`
 }
 
-// Read finds the controller of a host in the file of controllers:
-//
-//	hosts:
-//	  h1: {url: "https://10.9.0.1", ca: /etc/firedrill/bmc-ca.pem, user: firedrill, password: …, ping: 10.0.0.1}
+// Read finds the controller of a host in the file of controllers. An example with
+// all its lines is hostagent/bmc.example.yaml.
 func Read(path, host string) (Controller, error) {
 	text, err := readOwned(path, 0o077)
 	if err != nil {

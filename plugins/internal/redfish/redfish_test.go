@@ -219,6 +219,19 @@ func TestRead(t *testing.T) {
 			}
 		})
 	}
+	example, err := os.ReadFile("../../../hostagent/bmc.example.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "bmc.yaml")
+	if err := os.WriteFile(path, example, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, host := range []string{"h1", "h2"} {
+		if at, err := Read(path, host); err != nil || at.Ping.IsValid() != (host == "h1") {
+			t.Errorf("example: %+v, %v", at, err)
+		}
+	}
 	// A CA that others can write to vouches for nobody.
 	c := redfishtest.New(t, redfishtest.Manners{})
 	at := configured(t, c, "")
