@@ -15,9 +15,9 @@ import (
 	"time"
 
 	"github.com/firedrill-io/firedrill/internal/need"
+	"github.com/firedrill-io/firedrill/internal/redfishtest"
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/faulttest"
-	"github.com/firedrill-io/firedrill/plugins/internal/redfishtest"
 	"github.com/firedrill-io/firedrill/plugins/internal/traffictest"
 )
 

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/firedrill-io/firedrill/internal/need"
+	"github.com/firedrill-io/firedrill/internal/redfishtest"
 	"github.com/firedrill-io/firedrill/plugins/fault"
-	"github.com/firedrill-io/firedrill/plugins/internal/redfishtest"
 )
 
 // configured reads what the file of a controller says of host h1.
