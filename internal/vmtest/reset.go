@@ -61,6 +61,7 @@ func (m *Machine) RunAcross(ctx context.Context, port int, c Command, out io.Wri
 		if !again {
 			return code, err
 		}
+		mon.settle()
 	}
 	return 0, fmt.Errorf("%w %d times: %w", errReset, maxResets, err)
 }
@@ -161,6 +162,21 @@ func (m *monitor) do(command string) error {
 		return nil
 	case <-time.After(monitorLimit):
 		return fmt.Errorf("have the emulator do %s: no answer", command)
+	}
+}
+
+// resetsWithin is in what time the resets are one: a kernel asks by several ways, one
+// right after the other, and is heard more than once.
+const resetsWithin = time.Second
+
+// settle lets the rest of a reset pass.
+func (m *monitor) settle() {
+	for {
+		select {
+		case <-m.resets:
+		case <-time.After(resetsWithin):
+			return
+		}
 	}
 }
 
