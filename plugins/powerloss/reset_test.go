@@ -14,83 +14,44 @@ import (
 
 	"github.com/firedrill-io/firedrill/internal/need"
 	"github.com/firedrill-io/firedrill/internal/vmtest"
-	"github.com/firedrill-io/firedrill/plugins/fault"
 )
 
-// across is what the test knows from the boots before this one.
+// across is what the test knows from the boot before this one.
 type across struct {
-	Boots  []string // their ids
-	Cut    survey   // by the plugin
-	Killed survey   // by SIGKILL: the twin
-	Reset  survey   // by the machine's reset button
-	Sysrq  survey   // by the machine's own kernel, in mode machine-sysrq
-	Record json.RawMessage
+	Boot   string // its id
+	Cut    survey // by the plugin
+	Killed survey // by SIGKILL: the twin
 }
 
 // acrossFile is on a disk that a reset leaves alone.
 const acrossFile = "/job/across.json"
 
-// A cut by the plugin leaves of a file system what a real reset of a whole machine
+// A cut by the plugin leaves of a file system what a reset of a whole machine
 // leaves: the same files, whole, old, empty or gone, of each way of writing. The
-// machine is reset twice on the way, so this runs three times.
+// machine is reset on the way, so this runs twice.
 func TestResetLosesTheSame(t *testing.T) {
 	need.Check(t, need.Reset, need.Root, need.Loop, need.Mkfs)
-	a := remembered(t)
-	a.Boots = append(a.Boots, bootID(t))
-	switch len(a.Boots) {
-	case 1:
+	a, again := remembered(t)
+	if !again {
+		a.Boot = bootID(t)
 		a.Cut, a.Killed = surveysOfLab(t)
-		onDisk(t, true, func(dir string) { reset(t, a, dir, vmtest.AskReset) })
-	case 2:
-		onDisk(t, false, func(dir string) { a.Reset = surveyOf(t, dir) })
-		target := fault.Target{Host: "h1", BootID: a.Boots[1]}
-		record, err := driver.Prepare(t.Context(), target, json.RawMessage(`{"mode": "machine-sysrq"}`))
-		if err != nil {
-			t.Fatal(err)
-		}
-		a.Record = record
-		onDisk(t, true, func(dir string) {
-			reset(t, a, dir, func() error {
-				applied, err := driver.Apply(t.Context(), []fault.RawItem{{ID: "i", Target: target, Change: record}}, 0, 0)
-				return errors.Join(err, applied[0].Err.Err())
-			})
-		})
-	default:
-		onDisk(t, false, func(dir string) { a.Sysrq = surveyOf(t, dir) })
-		compare(t, a)
-		ended(t, a)
+		onDisk(t, true, func(dir string) { reset(t, a, dir) })
+		return
 	}
-}
-
-func compare(t *testing.T, a across) {
-	t.Helper()
-	for name, s := range map[string]survey{"the plugin's cut": a.Cut, "a reset": a.Reset, "sysrq b": a.Sysrq} {
-		if err := s.asPromised(); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-		if !reflect.DeepEqual(s, a.Reset) {
-			t.Errorf("%s leaves\n%v\na reset\n%v", name, s, a.Reset)
-		}
+	if a.Boot == bootID(t) {
+		t.Fatal("the machine was not reset")
 	}
-	if a.Killed.asPromised() == nil {
-		t.Errorf("kill -9 loses as much as a reset: %v", a.Killed)
+	var left survey
+	onDisk(t, false, func(dir string) { left = surveyOf(t, dir) })
+	t.Logf("a reset leaves %v", left)
+	if err := left.asPromised(); err != nil {
+		t.Errorf("a reset: %v", err)
 	}
-	t.Logf("a reset leaves %v", a.Reset)
-}
-
-// ended: the record of the boot before is over, and reverting it does nothing.
-func ended(t *testing.T, a across) {
-	t.Helper()
-	if a.Boots[0] == a.Boots[1] || a.Boots[1] == a.Boots[2] {
-		t.Errorf("not three boots: %v", a.Boots)
+	if !reflect.DeepEqual(a.Cut, left) {
+		t.Errorf("the plugin's cut leaves %v", a.Cut)
 	}
-	target := fault.Target{Host: "h1", BootID: a.Boots[1]}
-	o, err := driver.Observe(t.Context(), target, a.Record)
-	if err != nil || o.State != fault.Absent || o.Achieved[0].Value != 1 {
-		t.Errorf("observe in the next boot: %+v, %v", o, err)
-	}
-	if err := driver.Revert(t.Context(), target, a.Record); err != nil {
-		t.Error(err)
+	if reflect.DeepEqual(a.Killed, left) {
+		t.Error("kill -9 loses as much as a reset")
 	}
 }
 
@@ -120,7 +81,7 @@ func onDisk(t *testing.T, anew bool, do func(dir string)) {
 }
 
 // reset notes what is known so far, writes the classes and resets the machine.
-func reset(t *testing.T, a across, dir string, now func() error) {
+func reset(t *testing.T, a across, dir string) {
 	t.Helper()
 	b, err := json.Marshal(a)
 	if err != nil {
@@ -129,14 +90,14 @@ func reset(t *testing.T, a across, dir string, now func() error) {
 	if err := errors.Join(put(acrossFile, os.O_CREATE|os.O_TRUNC, b, true), syncFile("/job"), writeClasses(dir)); err != nil {
 		t.Fatal(err)
 	}
-	t.Fatalf("the machine was not reset: %v", now())
+	t.Fatal(vmtest.AskReset())
 }
 
-func remembered(t *testing.T) (a across) {
+func remembered(t *testing.T) (a across, again bool) {
 	t.Helper()
 	b, err := os.ReadFile(acrossFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		return a
+		return a, false
 	}
 	if err == nil {
 		err = json.Unmarshal(b, &a)
@@ -144,7 +105,7 @@ func remembered(t *testing.T) (a across) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return a
+	return a, true
 }
 
 func bootID(t *testing.T) string {
