@@ -73,6 +73,7 @@ test-vm: build ## the tests that need a typical host, in a virtual machine
 	@[ -e bin/vm/stamp ] || exit 0; set -o pipefail; { code=0; \
 	$(VM_IN) -skip '$(VM_SKIP)' $(VM_PACKAGES) || code=1; \
 	VMRUN_SYSTEMD=1 $(VM_IN) -run '$(VM_RUN)' $(VM_SYSTEMD) || code=1; \
+	VMRUN_RESETS=1 $(VM_TEST) -run '^TestResetLosesTheSame$$' -exec $(CURDIR)/bin/vmrun ./plugins/powerloss || code=1; \
 	$(VM_TEST) -tags vm -run '^TestRealHost$$' ./internal/e2e || code=1; \
 	exit $$code; } | go run ./internal/need/notrun
 

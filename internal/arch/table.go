@@ -65,6 +65,7 @@ var Rules = []Rule{
 	{"internal/power", nil, "plugins import it"},
 	{"internal/proc", nil, "the only starter of processes"},
 	{"internal/systemd", nil, "asks for units, for the lab and for faults on services"},
+	{"internal/redfishtest", nil, "a management controller of machines, for the tests of those who switch some"},
 	{"internal/vmtest", []string{"internal/proc"}, "boots a typical host; knows nothing of what is tested there"},
 	{"internal/vmtest/vmrun", []string{"internal/proc", "internal/vmtest"}, "runs test binaries there"},
 	{"internal/resultpage", nil, "turns the output of go test and the reports of runs into pages"},
@@ -83,6 +84,7 @@ var Rules = []Rule{
 	{"plugins/internal/process", []string{"internal/cgroup", "plugins/fault"}, "names, lists and spares processes, for the faults that act on some"},
 	{"plugins/internal/processtest", []string{"internal/cgroup", "internal/digest/digesttest", "internal/need", "internal/proc"}, "programs for the tests of such faults"},
 	{"plugins/internal/rounds", []string{"plugins/fault", "plugins/internal/process"}, "what faults do that destroy at an instant, once or again and again"},
+	{"plugins/internal/redfish", []string{"plugins/fault"}, "switches a machine at its management controller"},
 	{"plugins/internal/unit", []string{"internal/systemd", "plugins/fault", "plugins/internal/group"}, "holds services of systemd down, for the faults that end them"},
 	{"plugins/internal/*", nil, "shared by plugins"},
 	{"plugins/*", []string{"plugins/fault", "plugins/internal/*", "internal/netns", "internal/cgroup", "internal/power"}, "one folder, one fault"},
@@ -90,7 +92,7 @@ var Rules = []Rule{
 
 // TestMay is what any test file may import besides: the lab is the test bench
 // of everything that touches a kernel.
-var TestMay = []string{"internal/lab", "internal/need", "internal/digest", "internal/digest/digesttest", "internal/netns", "internal/inventory", "internal/power", "internal/proc", "plugins/fault", "plugins/faulttest", "injector/internal/broker", "experiments", "experiments/condition", "internal/control", "plugins", "plugins/internal/grouptest", "plugins/internal/traffictest", "plugins/internal/filesystemtest", "plugins/internal/processtest"}
+var TestMay = []string{"internal/lab", "internal/need", "internal/digest", "internal/digest/digesttest", "internal/netns", "internal/inventory", "internal/power", "internal/proc", "plugins/fault", "plugins/faulttest", "injector/internal/broker", "experiments", "experiments/condition", "internal/control", "plugins", "plugins/internal/grouptest", "plugins/internal/traffictest", "plugins/internal/filesystemtest", "plugins/internal/processtest", "internal/redfishtest", "internal/vmtest"}
 
 // Forbidden are imports from outside that only the named packages may have.
 var Forbidden = []Rule{

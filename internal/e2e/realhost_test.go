@@ -19,12 +19,13 @@ import (
 	"github.com/firedrill-io/firedrill/internal/vmtest"
 )
 
-// realHost is one machine with systemd that was not made by a lab: the agent is
-// a unit of it, the injector and the broker are outside.
+// realHost is one machine that was not made by a lab: the injector and the broker
+// are outside.
 type realHost struct {
 	t       *testing.T
 	vm      *vmtest.Machine
 	control int    // port here, see vmtest.Exec
+	web     int    // port here of its service
 	dir     string // experiment, inventory, keys
 	broker  string
 }
@@ -32,7 +33,7 @@ type realHost struct {
 // services of the host: one that answers, one that wants a whole CPU, one that writes
 // the same to a file that it syncs and to one that it does not.
 var hostUnits = map[string]string{
-	"web.service":  "[Service]\nType=exec\nExecStart=/job/bin/superapp hello --listen 0.0.0.0:8080 --dir /var/lib/web\nStateDirectory=web\n",
+	"web.service": "[Service]\nType=exec\nExecStart=/job/bin/superapp hello --listen 0.0.0.0:8080 --dir /var/lib/web\nStateDirectory=web\n",
 	"db.service": "[Service]\nType=exec\nRestart=always\nRestartSec=100ms\nExecStartPre=/bin/sh -c 'mountpoint -q /srv/db || { truncate -s 64M /var/tmp/db.img; mkfs.ext4 -q -F /var/tmp/db.img; mkdir -p /srv/db; mount -o loop,noatime /var/tmp/db.img /srv/db; }'\n" +
 		"ExecStart=/bin/sh -c 'cd /srv/db; n=0; while :; do n=$((n+1)); echo $n >> lost; echo $n >> kept; sync kept; done'\n",
 	"spin.service": "[Service]\nType=exec\nNice=19\nExecStart=/bin/sh -c 'while :; do :; done'\n",
@@ -67,20 +68,21 @@ stages:
     faults: [{powerloss: {mode: workload, services: [db], file_systems: [/srv/db], brownout: {flaps: 2, for: 50ms}}, on: {hosts: h1}, until: T+8s, require: exercised}]
 `
 
-func standingHost(t *testing.T) *realHost {
+// bootedHost boots it, with systemd or with nothing but what takes commands.
+func bootedHost(t *testing.T, systemd bool) *realHost {
 	t.Helper()
-	h := &realHost{t: t, dir: t.TempDir(), control: freePort(t)}
-	web, broker := freePort(t), freePort(t)
+	h := &realHost{t: t, dir: t.TempDir(), control: freePort(t), web: freePort(t)}
+	broker := freePort(t)
 	h.broker = fmt.Sprintf("nats://127.0.0.1:%d", broker)
 	h.start("lab/nats-server", "-a", "127.0.0.1", "-p", fmt.Sprint(broker))
 	h.write("hosts.yaml", hostInventory)
-	h.write("experiment.yaml", strings.ReplaceAll(hostExperiment, "PORT", fmt.Sprint(web)))
-	h.write("power.yaml", strings.ReplaceAll(powerExperiment, "PORT", fmt.Sprint(web)))
-	job := h.job(broker)
+	h.experiment("experiment.yaml", hostExperiment)
+	h.experiment("power.yaml", powerExperiment)
+	job := h.job()
 	var err error
 	h.vm, err = vmtest.Boot(vmtest.Config{
-		Images: filepath.Join(bin, "vm"), Program: filepath.Join(bin, "vmrun"), Job: job, Systemd: true,
-		Reach: map[int]int{h.control: vmtest.RemotePort, web: 8080},
+		Images: filepath.Join(bin, "vm"), Program: filepath.Join(bin, "vmrun"), Job: job, Systemd: systemd,
+		Reach: map[int]int{h.control: vmtest.RemotePort, h.web: 8080},
 	})
 	h.must(err)
 	t.Cleanup(func() {
@@ -92,9 +94,26 @@ func standingHost(t *testing.T) *realHost {
 		}
 	})
 	h.within(2*time.Minute, "the machine is up", func() bool { _, err := h.run("true"); return err == nil })
+	return h
+}
+
+// fromInside is where the broker is for the machine.
+func (h *realHost) fromInside() string {
+	return strings.ReplaceAll(h.broker, "127.0.0.1", vmtest.Outside)
+}
+
+// experiment is a file that inject runs.
+func (h *realHost) experiment(name, text string) {
+	h.write(name, strings.ReplaceAll(text, "PORT", fmt.Sprint(h.web)))
+}
+
+// standingHost is one with systemd, and the agent a unit of it.
+func standingHost(t *testing.T) *realHost {
+	t.Helper()
+	h := bootedHost(t, true)
 	for _, line := range []string{
 		"install -D /job/hostagent /usr/local/bin/hostagent && install -Dm600 /job/command.pub /etc/firedrill/command.pub",
-		fmt.Sprintf("echo FIREDRILL_NATS=nats://%s:%d > /etc/firedrill/hostagent.env && hostname h1 && echo h1 > /etc/hostname", vmtest.Outside, broker),
+		fmt.Sprintf("echo FIREDRILL_NATS=%s > /etc/firedrill/hostagent.env && hostname h1 && echo h1 > /etc/hostname", h.fromInside()),
 		"cp /job/hostagent.service /etc/systemd/system/ && systemctl daemon-reload && systemctl enable --now hostagent",
 	} {
 		h.sh(line)
@@ -104,7 +123,7 @@ func standingHost(t *testing.T) *realHost {
 }
 
 // job fills the folder that the machine sees as /job, and makes the keys.
-func (h *realHost) job(broker int) string {
+func (h *realHost) job() string {
 	job := h.t.TempDir()
 	for name, from := range map[string]string{
 		"hostagent": "../../bin/hostagent", "bin/injector": "../../bin/injector", "bin/superapp": "../../bin/lab/superapp",
@@ -155,7 +174,7 @@ func TestRealHost(t *testing.T) {
 // One service is starved, one cut off, and everything as it was afterwards.
 func fromFile(h *realHost) {
 	before := h.found()
-	r := h.starving()
+	r := h.starving("experiment.yaml")
 	began := h.spun()
 	time.Sleep(4 * time.Second)
 	h.t.Logf("spin used %.1f%% of a CPU, asked was 20%%", 100*float64(h.spun()-began)/4e6)
@@ -201,7 +220,7 @@ func powerOfService(h *realHost) {
 // run proves nothing.
 func agentKilled(h *realHost) {
 	before := h.found()
-	r := h.starving()
+	r := h.starving("experiment.yaml")
 	h.sh("systemctl kill --signal=KILL --kill-whom=main hostagent")
 	h.within(20*time.Second, "the guardian reverts", func() bool { return h.quota() == before.quota })
 	if code, out := r.wait(); code != 2 {
@@ -238,26 +257,51 @@ func labOnIt(h *realHost) {
 	h.clean(before)
 }
 
-// The host loses its memory, as by a reset button: the agent of the next boot
-// knows that what was recorded is gone.
+// longExperiment leaves a host time to boot while its faults are in force.
+var longExperiment = strings.NewReplacer("T+24s, takes: 24s", "T+80s, takes: 80s", "T+18s", "T+75s", "T+13s", "T+75s").Replace(hostExperiment)
+
+// The host is reset, by its button, in the middle of two faults: the agent of the
+// next boot knows that what was recorded is gone, and the run proves nothing.
 func reset(h *realHost) {
+	h.experiment("long.yaml", longExperiment)
 	before := h.found()
-	r := h.starving()
-	_, _ = h.run("echo b > /proc/sysrq-trigger") // no answer comes
+	r := h.starving("long.yaml")
+	h.within(20*time.Second, "the partition is in force", func() bool { return h.found().filters != before.filters })
+	h.must(h.vm.Reset())
 	h.within(2*time.Minute, "the machine is up again", func() bool { _, err := h.run("true"); return err == nil })
 	h.settled()
 	h.clean(before)
+	h.endedByPower("cpu", "partition")
 	code, out := r.wait()
-	h.t.Logf("exit code %d\n%s", code, out)
-	if code != 2 && code != 4 {
-		h.t.Errorf("exit code %d, want 2 or 4: inconclusive, or not confirmed\n%s", code, out)
+	if code != 2 || !strings.Contains(out, "was booted anew in the middle of the run") {
+		h.t.Errorf("exit code %d, want 2, inconclusive, and why\n%s", code, out)
 	}
 }
 
-// starving is a run whose first fault is in force.
-func (h *realHost) starving() injection {
+// endedByPower: the journal says of the last injections of these kinds how they ended.
+func (h *realHost) endedByPower(kinds ...string) {
 	h.t.Helper()
-	r := h.inject("experiment.yaml")
+	var s struct {
+		Ended []struct{ Kind, Phase string }
+	}
+	h.must(json.Unmarshal([]byte(h.sh("hostagent status --json")), &s))
+	for _, kind := range kinds {
+		last := ""
+		for _, e := range s.Ended {
+			if e.Kind == kind {
+				last = e.Phase
+			}
+		}
+		if last != "ended-by-powerloss" {
+			h.t.Errorf("%s ended as %q; all: %v", kind, last, s.Ended)
+		}
+	}
+}
+
+// starving is a run of an experiment whose first fault is in force: spin gets little.
+func (h *realHost) starving(experiment string) injection {
+	h.t.Helper()
+	r := h.inject(experiment)
 	for end := time.Now().Add(time.Minute); h.quota() != "20000 100000"; time.Sleep(200 * time.Millisecond) {
 		if time.Now().After(end) {
 			_ = r.cmd.Process.Kill()

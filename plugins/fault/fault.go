@@ -93,6 +93,9 @@ type Info struct {
 	// HostStays says that the host and the agent inside it run on, though the
 	// fault destroys unsynced data.
 	HostStays bool `json:"host_stays,omitempty"`
+	// Machine says that a whole machine is switched, not a host of the lab: the
+	// policy of the host that acts must allow it (allow_machine_power).
+	Machine bool `json:"machine,omitempty"`
 	// Modes are the ways of a fault that has several, by the value of its
 	// parameter "mode"; In applies them.
 	Modes map[string]Mode `json:"modes,omitempty"`
@@ -105,6 +108,7 @@ type Info struct {
 type Mode struct {
 	OutOfBand bool `json:"out_of_band,omitempty"`
 	HostStays bool `json:"host_stays,omitempty"`
+	Machine   bool `json:"machine,omitempty"`
 	// ConflictKeys come to those of Info.
 	ConflictKeys []string `json:"conflict_keys,omitempty"`
 }
@@ -113,7 +117,7 @@ type Mode struct {
 // a mode, or with one that is not known, the Info itself.
 func (i Info) In(params json.RawMessage) Info {
 	if m, ok := i.Modes[ModeOf(params)]; ok {
-		i.OutOfBand, i.HostStays = m.OutOfBand, m.HostStays
+		i.OutOfBand, i.HostStays, i.Machine = m.OutOfBand, m.HostStays, m.Machine
 		i.ConflictKeys = slices.Concat(i.ConflictKeys, m.ConflictKeys)
 	}
 	return i
@@ -128,6 +132,17 @@ func ModeOf(params json.RawMessage) string {
 		return ""
 	}
 	return chosen.Mode
+}
+
+// By says whether an agent that stands beside hosts, or one inside a host, drives
+// any way of the fault.
+func (i Info) By(outOfBand bool) bool {
+	for _, m := range i.Modes {
+		if m.OutOfBand == outOfBand {
+			return true
+		}
+	}
+	return i.OutOfBand == outOfBand
 }
 
 // Needs is what a fault needs to run.
@@ -166,7 +181,8 @@ type Target struct {
 	NetNS   NetNS    `json:"netns,omitzero"`
 	Cgroups []Cgroup `json:"cgroups,omitempty"`
 	Mounts  []string `json:"mounts,omitempty"`
-	// Power is the socket of the power controller that switches Host. Only the
+	// Power is the socket of the power controller that switches Host, or the file
+	// that says where the management controllers of machines are. Only the acting
 	// host's own configuration sets it.
 	Power string `json:"power,omitempty"`
 	// StateDir is the acting agent's --root: faults refuse to hit the file

@@ -31,10 +31,8 @@ func (labMode) describe() fault.Mode { return fault.Mode{OutOfBand: true} }
 // prepare asks the power controller what the host consists of and checks every
 // word of the answer against the kernel.
 func (labMode) prepare(ctx context.Context, t fault.Target, p Params, c *Change) error {
-	for field, given := range map[string][]string{"services": p.Services, "groups": p.Groups, "file_systems": p.FileSystems} {
-		if len(given) > 0 {
-			return fault.Refuse(field, "belongs to mode workload; mode lab takes the whole host")
-		}
+	if err := p.WorkloadParams.none(ModeLab); err != nil {
+		return err
 	}
 	if t.Power == "" {
 		return fault.Refuse("", "no power controller is configured for host %q; give the agent one with --power", t.Host)

@@ -13,8 +13,10 @@ type Mode string
 
 // The modes.
 const (
-	ModeLab      Mode = "lab"      // a host of the lab, from beside it
-	ModeWorkload Mode = "workload" // services of a real host, which runs on
+	ModeLab      Mode = "lab"             // a host of the lab, from beside it
+	ModeWorkload Mode = "workload"        // services of a real host, which runs on
+	ModeRedfish  Mode = "machine-redfish" // a machine, at its management controller
+	ModeSysrq    Mode = "machine-sysrq"   // a machine, restarted by its own kernel
 )
 
 // of is the mode that is meant for a target, unless one is asked for: the lab's
@@ -51,6 +53,8 @@ type mode interface {
 var modes = map[Mode]func(*Plugin) mode{
 	ModeLab:      func(p *Plugin) mode { return labMode{passed: p.passed} },
 	ModeWorkload: func(p *Plugin) mode { return workloadMode{network: &p.network, passed: p.passed} },
+	ModeRedfish:  func(*Plugin) mode { return redfishMode{self: machineUUID, patience: offLimit} },
+	ModeSysrq:    func(*Plugin) mode { return sysrqMode{trigger: sysrqTrigger, ns: firstPIDNS} },
 }
 
 func (p *Plugin) mode(name Mode) (mode, error) {

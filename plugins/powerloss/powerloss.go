@@ -1,5 +1,5 @@
-// Package powerloss takes the power from a host of the lab, or from services of a
-// real host.
+// Package powerloss takes the power from a host of the lab, from services of a real
+// host, or from a whole machine.
 //
 // A power cut is not kill -9: a killed process leaves its unsynced writes in the
 // page cache, and its sockets say good-bye. Here the network goes dark first, then
@@ -11,6 +11,11 @@
 // acts from beside the host and kills at the cut; in mode workload it acts from
 // inside, holds the services frozen, and kills when the power comes back, so that
 // the host and its agent run on.
+//
+// Two modes switch whole machines, where the policy of the host that acts allows
+// it. ModeRedfish goes through the management controller beside the machine and
+// holds it off until the end. ModeSysrq has its own kernel restart it, the agent
+// that carries the injection included: it is dark for as long as it boots.
 //
 // Not modelled: the volatile cache of a drive. What reached the block layer
 // counts as on disk, and no sector is torn.
@@ -32,7 +37,7 @@ func init() { fault.Register(Kind, fault.NewDriver(&Plugin{})) }
 // said by its power controller, never by an experiment.
 type Params struct {
 	// Mode is how the power is taken.
-	Mode Mode `json:"mode,omitempty" jsonschema:"enum=lab,enum=workload,description=How the power is taken: lab cuts a host of the lab from beside it (the default); workload ends services of a real host\\, which runs on"`
+	Mode Mode `json:"mode,omitempty" jsonschema:"enum=lab,enum=workload,enum=machine-redfish,enum=machine-sysrq,description=How the power is taken: lab cuts a host of the lab from beside it (the default); workload ends services of a real host\\, which runs on; machine-redfish switches a machine off at its management controller and on at the end; machine-sysrq has its kernel restart it without a sync. The machine modes need allow_machine_power in the policy of the host that acts"`
 	WorkloadParams
 	// Brownout is what comes before.
 	Brownout *BrownoutParams `json:"brownout,omitempty" jsonschema:"description=Dips before the cut that come back: network and processes stop and go on"`
@@ -44,6 +49,7 @@ type Change struct {
 	Mode    Mode `json:"mode,omitempty"` // empty in records of the time when there was but one: ModeLab
 	labChange
 	workloadChange
+	redfishChange
 	Brownout brownout `json:"brownout,omitzero"`
 }
 

@@ -23,6 +23,13 @@ func work(worker string, args []string) error {
 	switch worker {
 	case "write":
 		return write(args[0])
+	case "classes":
+		err := writeClasses(args[0])
+		fmt.Println("written")
+		if err == nil {
+			select {} // with all of it open to loss
+		}
+		return err
 	case "listen":
 		return listen(args[0])
 	case "dial":

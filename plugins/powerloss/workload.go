@@ -33,6 +33,16 @@ type WorkloadParams struct {
 	FileSystems []string `json:"file_systems,omitempty" jsonschema:"minItems=1,description=Mode workload: file systems of theirs whose unsynced data is lost: mount points or devices\\, ext4 or xfs. Without any it is a stop of the services and no loss of power"`
 }
 
+// none refuses them for a mode that takes the whole host.
+func (p WorkloadParams) none(m Mode) error {
+	for field, given := range map[string][]string{"services": p.Services, "groups": p.Groups, "file_systems": p.FileSystems} {
+		if len(given) > 0 {
+			return fault.Refuse(field, "belongs to mode workload; mode %s takes the whole host", m)
+		}
+	}
+	return nil
+}
+
 // workload is the part of the change record.
 type workload struct {
 	Groups      []group.Freezer      `json:"groups"`

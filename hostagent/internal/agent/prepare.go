@@ -41,7 +41,7 @@ func (a *Agent) prepareOne(ctx context.Context, order control.Injection, run str
 		return refusal("%v", err)
 	}
 	info = info.In(order.Params)
-	if err := policy.allows(order, time.Now()); err != nil {
+	if err := policy.allows(order, info, time.Now()); err != nil {
 		return err
 	}
 	if err := a.fit(); err != nil {

@@ -19,6 +19,9 @@ const powerlossKind fault.Kind = "powerloss"
 // takesHost says whether an injection takes its host away.
 func takesHost(i plan.Injection) bool { return i.Kind == powerlossKind && !i.HostStays }
 
+// takesAgent says whether an injection takes away the very agent that carries it.
+func takesAgent(i plan.Injection) bool { return takesHost(i) && !i.OutOfBand }
+
 // Leases of live injections.
 const (
 	lease      = 90 * time.Second
