@@ -14,6 +14,7 @@ import (
 	"github.com/firedrill-io/firedrill/internal/need"
 	"github.com/firedrill-io/firedrill/internal/netns"
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 )
 
 // Each row is a rule and which connections it leaves. The meter is what the
@@ -62,6 +63,38 @@ func TestWhatIsReset(t *testing.T) {
 			}
 		})
 	}
+}
+
+// All of many connections are reset, and nothing else of the host is touched.
+func TestAllAreReset(t *testing.T) {
+	ns, target := host(t)
+	list := func(owner string) (lines []string) {
+		must(t, ns.Do(func() error {
+			lines = faulttest.Listing(t, nil, "link ", "address ", "route ", owner)
+			return nil
+		}))
+		return lines
+	}
+	found := list("link ")
+	connections := make([]pair, 20)
+	for i := range connections {
+		connections[i] = connect(t, ns, "127.0.0.1:5001", "")
+	}
+	r := New()
+	ch := inject(t, r, target, Params{Ports: []string{"5001"}})
+	down := 0.0
+	for _, c := range connections {
+		if !c.up(t) {
+			down++
+		}
+	}
+	must(t, New().Revert(t.Context(), target, ch))
+	if !connect(t, ns, "127.0.0.1:5001", "").up(t) {
+		t.Error("a new connection does not work")
+	}
+	faulttest.Measured(t, faulttest.Measurement{
+		Fault: Kind, What: "established TCP connections", Asked: float64(len(connections)), Achieved: down, Unit: "connections", Found: found, Left: list(ch.Owner),
+	})
 }
 
 // The twin: with everything in place but the effect, all connections are up and
