@@ -80,7 +80,7 @@ func (p program) opens(t *testing.T) (n int, answer string) {
 	return n, string(b[:k])
 }
 
-func start(t *testing.T, dir string) program {
+func start(t testing.TB, dir string) program {
 	t.Helper()
 	theirIn, in, err := os.Pipe()
 	must(t, err)
@@ -109,7 +109,7 @@ func start(t *testing.T, dir string) program {
 }
 
 // limit is a process's soft and hard limit of open files.
-func limit(t *testing.T, pid int) (l unix.Rlimit) {
+func limit(t testing.TB, pid int) (l unix.Rlimit) {
 	t.Helper()
 	must(t, unix.Prlimit(pid, unix.RLIMIT_NOFILE, nil, &l))
 	return l
@@ -357,7 +357,7 @@ func observe(t *testing.T, c Change) fault.Observation {
 	return o
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

@@ -31,6 +31,9 @@ var freezers = map[string]string{grouptest.V2: "cgroup v2", "freezer": "the v1 f
 // with either version.
 func TestPauseHolds(t *testing.T) {
 	for _, version := range []string{grouptest.V2, "freezer"} {
+		if !grouptest.Mounted(version) {
+			continue // the table of doses has no such row for this machine
+		}
 		t.Run(version, func(t *testing.T) {
 			dir, path := grouptest.New(t, version)
 			must(t, cgroup.Create(dir+"/below"))

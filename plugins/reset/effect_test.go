@@ -178,7 +178,7 @@ func TestRefusals(t *testing.T) {
 }
 
 // host makes a network namespace with nothing but a loopback.
-func host(t *testing.T) (*netns.NS, fault.Target) {
+func host(t testing.TB) (*netns.NS, fault.Target) {
 	t.Helper()
 	need.Check(t, need.Root)
 	ns := newNS(t)
@@ -191,7 +191,7 @@ func host(t *testing.T) (*netns.NS, fault.Target) {
 	return ns, fault.Target{NetNS: fault.NetNS{Path: fmt.Sprintf("/proc/self/fd/%d", ns.Fd()), Inode: ns.Inode()}}
 }
 
-func newNS(t *testing.T) (ns *netns.NS) {
+func newNS(t testing.TB) (ns *netns.NS) {
 	t.Helper()
 	done := make(chan error)
 	go func() {
@@ -219,7 +219,25 @@ type pair struct{ client, server net.Conn }
 
 // connect connects to an address, at which something listens, on another one if
 // given.
-func connect(t *testing.T, ns *netns.NS, to, listen string) (p pair) {
+func connect(t *testing.T, ns *netns.NS, to, listen string) pair {
+	t.Helper()
+	p := dial(t, ns, to, listen)
+	t.Cleanup(p.close)
+	return p
+}
+
+// close leaves no TIME_WAIT: the next one listens on the same port.
+func (p pair) close() {
+	for _, c := range []net.Conn{p.client, p.server} {
+		if c != nil {
+			_ = c.(*net.TCPConn).SetLinger(0)
+			_ = c.Close()
+		}
+	}
+}
+
+// dial is connect without an end.
+func dial(t testing.TB, ns *netns.NS, to, listen string) (p pair) {
 	t.Helper()
 	if listen == "" {
 		listen = to
@@ -236,13 +254,6 @@ func connect(t *testing.T, ns *netns.NS, to, listen string) (p pair) {
 		p.server, err = l.Accept()
 		return err
 	}))
-	// No TIME_WAIT: the next row listens on the same port.
-	t.Cleanup(func() {
-		for _, c := range []net.Conn{p.client, p.server} {
-			_ = c.(*net.TCPConn).SetLinger(0)
-			_ = c.Close()
-		}
-	})
 	return p
 }
 

@@ -167,13 +167,25 @@ func (c candidate) do(i *conformance.Injection, s step, restarted bool) error {
 	case restart:
 		return i.Restart()
 	case observe:
-		o, err := i.Observe()
-		if err == nil && (o.State != fault.Present || o.Dose == fault.NotInForce) && !(c.lost && restarted) {
-			err = fmt.Errorf("it is %s, %s: %s", o.State, o.Dose, o.Detail)
-		}
-		return err
+		return c.seen(i, restarted)
 	}
 	return i.Revert()
+}
+
+// patience is how long a fault may take to show: processes end after their signal.
+const patience = 3 * time.Second
+
+// seen says what is wrong with what the plugin observes of a fault that lives.
+func (c candidate) seen(i *conformance.Injection, restarted bool) error {
+	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		o, err := i.Observe()
+		if err != nil || o.State == fault.Present && o.Dose != fault.NotInForce || c.lost && restarted {
+			return err
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("it is %s, %s: %s", o.State, o.Dose, o.Detail)
+		}
+	}
 }
 
 // together draws some of all, leads each of them through its life beside the
