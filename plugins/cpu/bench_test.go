@@ -16,6 +16,6 @@ func BenchmarkFault(b *testing.B) {
 		Tool: "write " + knob.File, Apply: grouptest.Write(b, dir, knob.File, quota), Revert: grouptest.Write(b, dir, knob.File, tuned()[0][1]),
 	}
 	faulttest.Bench(b, m)
-	m.Tool, m.Apply, m.Revert = "stress-ng --cpu 1 for 10 ms", faulttest.Command(b, "/usr/bin/stress-ng", "--quiet", "--cpu", "1", "--cpu-ops", "1"), nil
+	m.Tool, m.Apply, m.Revert = "stress-ng --cpu 1 --cpu-ops 1", faulttest.Command(b, "/usr/bin/stress-ng", "--quiet", "--cpu", "1", "--cpu-ops", "1"), nil
 	faulttest.Bench(b, m)
 }
