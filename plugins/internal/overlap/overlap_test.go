@@ -15,6 +15,7 @@ import (
 	"github.com/firedrill-io/firedrill/internal/conformance"
 	"github.com/firedrill-io/firedrill/internal/need"
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/internal/filesystem"
 )
 
 // span is for how long faults are applied: longer than a check takes, and no
@@ -43,6 +44,8 @@ func newBench(t *testing.T) *bench {
 
 func (b *bench) close() {
 	if b.host != nil {
+		// What hangs in a disk that is still frozen outlives the lab.
+		_ = filesystem.FileSystem{Path: b.host.Host().Path("/data")}.Thaw()
 		if err := b.host.Close(); err != nil {
 			b.t.Error(err)
 		}
