@@ -55,7 +55,7 @@ func TestMain(m *testing.M) {
 		}
 	}
 	// Each check is some seconds of work.
-	exit(flag.Set("rapid.checks", "30"), flag.Set("rapid.shrinktime", "20s"), flag.Set("rapid.nofailfile", "true"))
+	exit(flag.Set("rapid.checks", "20"), flag.Set("rapid.shrinktime", "20s"), flag.Set("rapid.nofailfile", "true"))
 	faulttest.Main(m, forgetful)
 }
 
