@@ -75,7 +75,7 @@ var Rules = []Rule{
 	{"plugins/faulttest", []string{"internal/cgroup", "internal/conformance", "internal/digest", "internal/digest/digesttest", "internal/dose", "internal/need", "internal/lab", "internal/proc", "plugins/fault"}, "the suite as a Go test, and what measures and times faults"},
 	{"plugins/internal/group", []string{"internal/cgroup", "internal/systemd", "plugins/fault", "plugins/internal/process"}, "one setting of a control group, for the faults that change one"},
 	{"plugins/internal/grouptest", []string{"internal/cgroup", "internal/digest/digesttest", "internal/need", "internal/proc", "plugins/faulttest"}, "groups and programs for the tests of such faults"},
-	{"plugins/internal/overlap", []string{"internal/cgroup", "internal/conformance"}, "tries all faults together, as hostagent runs them"},
+	{"plugins/internal/overlap", []string{"internal/cgroup", "internal/conformance", "plugins/internal/filesystem"}, "tries all faults together, as hostagent runs them"},
 	{"plugins/internal/peers", []string{"plugins/fault"}, "reads addresses and ports, for all faults that choose by them"},
 	{"plugins/internal/traffic", []string{"internal/netns", "plugins/fault", "plugins/internal/bpf", "plugins/internal/peers"}, "one rule table a device, for all network faults"},
 	{"plugins/internal/traffictest", []string{"internal/need", "internal/netns", "plugins/fault", "plugins/faulttest"}, "a cable with two hosts, for the tests of network faults"},
