@@ -11,6 +11,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/netip"
+	"slices"
 )
 
 // ContractVersion is the version of this contract that the package speaks. It
@@ -91,6 +92,17 @@ type Info struct {
 	OutOfBand bool `json:"out_of_band,omitempty"`
 	// Params is the JSON Schema of the parameters, derived from P.
 	Params json.RawMessage `json:"params"`
+}
+
+// Conflicts are the knobs that both change: two injections that have one in common
+// are refused by the plan if they overlap on one host.
+func (i Info) Conflicts(o Info) (keys []string) {
+	for _, key := range i.ConflictKeys {
+		if slices.Contains(o.ConflictKeys, key) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
 }
 
 // Needs is what a fault needs to run.

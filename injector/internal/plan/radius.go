@@ -91,11 +91,9 @@ func (b *builder) refuseConflicts() {
 			if i.Host != o.Host || i.Until <= o.From || o.Until <= i.From {
 				continue
 			}
-			for _, key := range b.infos[i.Kind].ConflictKeys {
-				if slices.Contains(b.infos[o.Kind].ConflictKeys, key) {
-					b.errorf("%s (%s to %s) and %s (%s to %s) both change %q of %s; move or drop one: %w",
-						i.ID, i.From, i.Until, o.ID, o.From, o.Until, key, i.Host, ErrRefused)
-				}
+			for _, key := range b.infos[i.Kind].Conflicts(b.infos[o.Kind]) {
+				b.errorf("%s (%s to %s) and %s (%s to %s) both change %q of %s; move or drop one: %w",
+					i.ID, i.From, i.Until, o.ID, o.From, o.Until, key, i.Host, ErrRefused)
 			}
 		}
 	}

@@ -65,10 +65,8 @@ type candidate struct {
 	lost   bool
 }
 
-// conflicts says that the plan refuses both at a time: they share a key.
-func (c candidate) conflicts(o candidate) bool {
-	return slices.ContainsFunc(c.info.ConflictKeys, func(key string) bool { return slices.Contains(o.info.ConflictKeys, key) })
-}
+// conflicts says that the plan refuses both at a time.
+func (c candidate) conflicts(o candidate) bool { return len(c.info.Conflicts(o.info)) > 0 }
 
 // subject is how the plugin is run: as hostagent does, or by this test itself.
 func (c candidate) subject() conformance.Subject {
