@@ -7,7 +7,7 @@ import (
 )
 
 // faultBench begins the name of each benchmark of a fault: kind and tool follow,
-// the tool's blanks as the testing package writes them.
+// the tool's blanks as + signs.
 const faultBench = "BenchmarkFault/"
 
 // faultRows are the rows of all faults that were run.
@@ -21,7 +21,7 @@ func faultRows(r results) (rows []row) {
 	last := ""
 	for _, bench := range slices.Sorted(maps.Keys(benches)) {
 		kind, tool, _ := strings.Cut(strings.TrimPrefix(bench, faultBench), "/")
-		tool = strings.ReplaceAll(tool, "_", " ")
+		tool = strings.ReplaceAll(tool, "+", " ")
 		if !strings.HasPrefix(tool, "none") {
 			tool = "`" + tool + "`"
 		}

@@ -41,7 +41,8 @@ var sections = []section{
 		title: "Faults",
 		note: "Medians of the calls of each fault, and of the same done by hand, in turn: one run of a tool, or one write of a file, for apply and one for revert. " +
 			"By hand nothing is recorded, refused, spared or looked at: what *prepare* does before the start, and *observe* while the fault is there. " +
-			"Observing takes as long as the meter watches. A revert by hand that stands for nothing (`kill`, `ss --kill`) is left out.",
+			"A write returns at once; apply of `pause` waits until all processes stand still. Observing takes as long as the meter watches. " +
+			"`powerloss` has a section of its own.",
 		find: faultRows,
 	},
 	{

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -41,7 +42,8 @@ func Bench(b *testing.B, m Benchmark) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Run(string(info.Kind)+"/"+m.Tool, func(b *testing.B) {
+	name := string(info.Kind) + "/" + strings.ReplaceAll(m.Tool, " ", "+") // the testing package makes them _, which file names have
+	b.Run(name, func(b *testing.B) {
 		took := map[string][]float64{}
 		for b.Loop() {
 			m.round(b, params, func(name string, act func()) {
