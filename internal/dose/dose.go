@@ -33,8 +33,9 @@ type Measurement struct {
 	Within float64 `json:"within"`
 	// Reverted says that the host was compared with what it was before, after the
 	// revert, and was the same.
-	Reverted    bool        `json:"reverted"`
-	Environment Environment `json:"environment"`
+	Reverted bool `json:"reverted"`
+	// Environment is where it was measured; in a Run it stands there.
+	Environment Environment `json:"environment,omitzero"`
 }
 
 // Accurate says that achieved is as near to asked as it may be.
@@ -71,6 +72,7 @@ func Collect(all []Measurement, about Run) (runs []Run) {
 			r.Environment, r.Measurements = m.Environment, nil
 			runs = append(runs, r)
 		}
+		m.Environment = Environment{}
 		runs[i].Measurements = append(runs[i].Measurements, m)
 	}
 	return runs
