@@ -55,16 +55,21 @@ func TestMain(m *testing.M) {
 		}
 	}
 	// Each check is some seconds of work.
-	exit(flag.Set("rapid.checks", "20"), flag.Set("rapid.shrinktime", "20s"), flag.Set("rapid.nofailfile", "true"))
+	for name, value := range map[string]string{"rapid.checks": "20", "rapid.shrinktime": "20s", "rapid.nofailfile": "true"} {
+		if err := flag.Set(name, value); err != nil {
+			exit(err)
+		}
+	}
 	faulttest.Main(m, forgetful)
 }
 
-// exit ends the process with an error, if there is any, and returns otherwise.
-func exit(errs ...error) {
-	if err := errors.Join(errs...); err != nil {
+// exit ends the process, and says why if that is an error.
+func exit(err error) {
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+	os.Exit(0)
 }
 
 // demo is the service: it enters its groups and idles.
