@@ -43,6 +43,7 @@ var table = map[fault.Kind]entry{
 	"delay":     {with: []params{{"latency": "50ms", "devices": eth0, "to": []string{peer}}, {"latency": "5ms", "devices": eth0, "to": []string{everybody}, "direction": "out"}}, lost: !netem},
 	"diskfill":  {with: []params{{"path": "/data", "leave": "10%"}}},
 	"diskstall": {with: []params{{"path": "/data"}}},
+	"dns":       {with: []params{{"mode": "nxdomain", "devices": eth0}, {"mode": "drop", "names": []string{"db.example.com"}, "devices": eth0}}},
 	"duplicate": {with: []params{{"percent": "10%", "devices": eth0, "to": []string{everybody}}}},
 	"files":     {with: []params{{"which": "inodes", "leave": 64_000, "path": "/data"}, {"which": "descriptors", "leave": 8, "service": service}}},
 	"io":        {with: []params{{"device": "/data", "write": "1MiB/s", "service": service}}},
