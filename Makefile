@@ -8,12 +8,13 @@ GOLANGCI   := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 SUPERAPP   := experiments/datacenter-fire/superapp
 FIRE       := experiments/datacenter-fire
 NUMBERS    := experiments/stores/numbers
+KINDS      := $(filter-out examples fault faulttest internal,$(notdir $(patsubst %/,%,$(wildcard plugins/*/))))
 export CGO_ENABLED ?= 0
 # One way to compile for all targets: what make build compiled serves tests and
 # linters too.
 export GOFLAGS ?= -trimpath
 
-.PHONY: help setup build demo stores test test-vm race lint bench crash-matrix soak repeat busy-host generate clean
+.PHONY: help setup build demo stores test test-vm overlap measure race lint bench crash-matrix soak repeat busy-host generate clean
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
@@ -77,6 +78,21 @@ test-vm: build ## the tests that need a typical host, in a virtual machine
 	$(VM_TEST) -tags vm -run '^TestRealHost$$' ./internal/e2e || code=1; \
 	exit $$code; } | go run ./internal/need/notrun
 
+# Tests that measure a dose (faulttest.Measured) have one of these in their name.
+DOSES       := Accurate|Hold|CutIsWhole|KillsAllOfAGroup|DownAndBack|AllAreReset|Modes|ShiftsAndPutsBack|CutLosesWhatWasNotSynced
+measure: setup build ## the dose of every fault by meters, here and on a typical host; writes docs/results/faults.json and docs/faults.md
+	@.ci/setup --vm && .ci/vm-image
+	@go build -o bin/ ./internal/resultpage ./internal/vmtest/vmrun
+	@set -o pipefail; { code=0; \
+	go test -json -count 1 -timeout 15m -p 1 -run '$(DOSES)' $(addprefix ./plugins/,$(KINDS)) || code=1; \
+	[ ! -e bin/vm/stamp ] || $(VM_IN) -run '$(DOSES)' $(addprefix ./plugins/,$(filter-out powerloss,$(KINDS))) || code=1; \
+	exit $$code; } | bin/resultpage -commit $(VERSION) -o docs/results/faults.json faults
+	@go test ./docs/example -run TestFaultPages -update
+
+CHECKS ?= 300
+overlap: setup build ## CHECKS=n random overlaps of faults on a lab host, each of which must leave it as found
+	go test -count 1 -v -timeout 0 -run AnyOverlap ./plugins/internal/overlap -rapid.checks $(CHECKS)
+
 race: setup ## the pure packages under the race detector (needs gcc)
 	CGO_ENABLED=1 go test -race ./experiments/... ./internal/inventory/... ./internal/journal/... ./internal/control/... ./injector/internal/... ./plugins/fault/...
 
@@ -89,11 +105,13 @@ lint: ## formatting, vet and build for amd64 and arm64, linters
 	@for module in $(SUPERAPP) $(NUMBERS); do (cd $$module && go run $(GOLANGCI) run --config $(CURDIR)/.golangci.yml ./...) || exit 1; done
 
 bench: setup build ## figures beside what one would do by hand; writes docs/results/bench.md
+	@.ci/setup --bench
 	@go build -o bin/ ./internal/resultpage
 	@set -o pipefail; { \
 	go test -run '^$$' -bench . -benchtime 300x ./plugins/fault && \
-	go test -run '^$$' -bench . -benchtime 10x ./plugins/partition && \
+	go test -run '^$$' -bench 'Partition|Packet' -benchtime 10x ./plugins/partition && \
 	go test -run '^$$' -bench . -benchtime 20x ./plugins/powerloss && \
+	go test -run '^$$' -bench '^BenchmarkFault$$' -benchtime 20x -p 1 ./plugins/... && \
 	go test -run '^$$' -bench . -benchtime 30x ./hostagent && \
 	go test -run '^$$' -bench . -benchtime 3x ./internal/lab && \
 	go test -run '^$$' -bench . -benchtime 1x ./internal/e2e; \
@@ -129,7 +147,6 @@ busy-host: setup build ## the fire with a loop on all CPUs in one lab host; writ
 	@go test -v -count 1 -tags soak -run '^TestFireWithBusyHost$$' ./internal/e2e -keep $(CURDIR)/bin/busy
 	@bin/resultpage -o docs/results/busy-host.md busy-host bin/busy
 
-KINDS       = $(filter-out examples fault faulttest internal,$(notdir $(patsubst %/,%,$(wildcard plugins/*/))))
 generate: build ## everything that is generated and committed
 	@for kind in $(KINDS); do echo "describing $$kind" && bin/hostagent plugin $$kind --describe > bin/describe.json && mv bin/describe.json plugins/$$kind/ || exit 1; done
 	@go run ./docs/example/mtu/alone --describe > bin/describe.json && mv bin/describe.json docs/example/mtu/

@@ -31,7 +31,7 @@ func TestFaultPages(t *testing.T) {
 		page(t, fmt.Sprintf("../../plugins/%s/README.md", kind), faultPage(t, info))
 		index += fmt.Sprintf("| [%s](../plugins/%s/README.md) | %s | %s |\n", kind, kind, sentence(info.Summary), info.Destroys)
 	}
-	page(t, "../faults.md", index)
+	page(t, "../faults.md", index+measured(t, slices.Sorted(maps.Keys(infos))))
 }
 
 func page(t *testing.T, path, want string) {

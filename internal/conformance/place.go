@@ -115,6 +115,14 @@ func (p *place) target(c Case) fault.Target {
 
 // standIn starts the stand-in of the agent where the agent would be.
 func (p *place) standIn() (*agent, error) {
+	if p.beside {
+		return p.standInAt(p.folder)
+	}
+	return p.standInAt(hostFolder)
+}
+
+// standInAt gives the stand-in a folder for its lock and sockets.
+func (p *place) standInAt(folder string) (*agent, error) {
 	theirIn, in, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -129,16 +137,16 @@ func (p *place) standIn() (*agent, error) {
 	if p.beside {
 		start = p.startBeside
 	}
-	kill, err := start(theirIn, theirOut)
+	kill, err := start(folder, theirIn, theirOut)
 	if err != nil {
 		return nil, errors.Join(err, in.Close(), out.Close())
 	}
 	return newAgent(in, out, kill), nil
 }
 
-func (p *place) startInside(in, out *os.File) (kill func(), err error) {
+func (p *place) startInside(folder string, in, out *os.File) (kill func(), err error) {
 	hp, err := p.lab.Start(p.host.Name, lab.HostCommand{
-		Path: proc.Self, Args: []string{roleStandIn, hostFolder}, Stdio: lab.Stdio{In: in, Out: out, Err: os.Stderr},
+		Path: proc.Self, Args: []string{roleStandIn, folder}, Stdio: lab.Stdio{In: in, Out: out, Err: os.Stderr},
 	})
 	if err != nil {
 		return nil, err
@@ -148,7 +156,7 @@ func (p *place) startInside(in, out *os.File) (kill func(), err error) {
 
 // startBeside starts it as an out-of-band agent: on the machine, but in the
 // network namespace of the fabric.
-func (p *place) startBeside(in, out *os.File) (kill func(), err error) {
+func (p *place) startBeside(folder string, in, out *os.File) (kill func(), err error) {
 	ns, err := netns.Open(p.lab.FabricNS())
 	if err != nil {
 		return nil, err
@@ -156,7 +164,7 @@ func (p *place) startBeside(in, out *os.File) (kill func(), err error) {
 	defer ns.Close()
 	var pr *proc.Process
 	err = ns.Do(func() error {
-		pr, err = proc.Start(proc.Spec{Path: proc.Self, Args: []string{roleStandIn, p.folder}, Stdin: in, Stdout: out, Stderr: os.Stderr})
+		pr, err = proc.Start(proc.Spec{Path: proc.Self, Args: []string{roleStandIn, folder}, Stdin: in, Stdout: out, Stderr: os.Stderr})
 		return err
 	})
 	if err != nil {

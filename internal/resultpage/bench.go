@@ -35,7 +35,11 @@ func render(a about, sections []section, r results) string {
 			s.WriteString(sec.note + "\n\n")
 		}
 		s.WriteString("| Figure | Firedrill | By hand | Ratio | Aim | Met |\n|---|---:|---:|---:|---|---|\n")
-		for _, line := range sec.rows {
+		rows := sec.rows
+		if sec.find != nil {
+			rows = sec.find(r)
+		}
+		for _, line := range rows {
 			c := line.cells(r)
 			if c.met == "**no**" {
 				missed = append(missed, sec.title+": "+line.what+": "+c.ours+", aim "+line.aim)

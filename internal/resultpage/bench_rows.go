@@ -17,6 +17,7 @@ type section struct {
 	title string
 	note  string
 	rows  []row
+	find  func(results) []row // in place of rows: those of what was run
 }
 
 const (
@@ -35,6 +36,14 @@ var sections = []section{
 			"*prepare*, before the start, while the tools do all their work at the start. Each apply by hand is one run of the " +
 			"tool with rules that were written before; heal by hand is one run that removes them.",
 		rows: partition(),
+	},
+	{
+		title: "Faults",
+		note: "Medians of the calls of each fault, and of the same done by hand, in turn: one run of a tool, or one write of a file, for apply and one for revert. " +
+			"By hand nothing is recorded, refused, spared or looked at: what *prepare* does before the start, and *observe* while the fault is there. " +
+			"A write returns at once; apply of `pause` waits until all processes stand still. Observing takes as long as the meter watches. " +
+			"`powerloss` has a section of its own.",
+		find: faultRows,
 	},
 	{
 		title: "Cost of a partition for packets it does not concern",

@@ -6,6 +6,7 @@
 //	bench         go test -bench        figures beside what one would do by hand, with aims
 //	crash-matrix  go test -json         who dies at which step, and whether the host was left as found
 //	soak          go test -json         round after round of whole runs
+//	faults        go test -json         the dose that each fault was measured to have, as JSON; docs/faults.md shows it
 //	repeat        report.json ...       the same experiment again and again: whether all ended alike, and by how much each figure differs
 //	busy-host     report.json           one run beside a host that runs wild: when the clients were late, and that no outage was made of it
 //
@@ -39,6 +40,8 @@ func run(in io.Reader, out io.Writer, args []string, path, commit string) error 
 	switch page := slices.Concat(args, []string{""})[0]; page {
 	case "bench":
 		text, err = bench(io.TeeReader(in, out), &a)
+	case "faults":
+		text, err = faults(in, out, path, a)
 	case "repeat":
 		text, err = repeat(args[1:], a)
 	case "busy-host":

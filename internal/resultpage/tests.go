@@ -15,6 +15,8 @@ type event struct {
 	Test    string
 	Elapsed float64
 	Output  string
+	Key     string // of a test attribute, testing.TB.Attr
+	Value   string
 }
 
 // outcome is one test that has ended.
@@ -28,9 +30,9 @@ type outcome struct {
 func tests(in io.Reader, out io.Writer, page string, a *about) (string, error) {
 	p, ok := testPages[page]
 	if !ok {
-		return "", fmt.Errorf("write page %q: there is no such page; give bench, busy-host, crash-matrix, repeat or soak", page)
+		return "", fmt.Errorf("write page %q: there is no such page; give bench, busy-host, crash-matrix, faults, repeat or soak", page)
 	}
-	ended, failed, err := follow(in, out)
+	ended, failed, err := follow(in, out, nil)
 	if err != nil {
 		return "", err
 	}
@@ -46,8 +48,9 @@ func tests(in io.Reader, out io.Writer, page string, a *about) (string, error) {
 }
 
 // follow shows tests as they end: one line each, with all they said if they
-// failed. Tests that consist of others are shown as these.
-func follow(in io.Reader, out io.Writer) (ended []outcome, failed int, err error) {
+// failed. Tests that consist of others are shown as these. It hands the attributes
+// of tests to attribute, if that is given.
+func follow(in io.Reader, out io.Writer, attribute func(key, value string) error) (ended []outcome, failed int, err error) {
 	output := map[string]string{}
 	parents, bad := map[string]bool{}, map[string]bool{}
 	scan := bufio.NewScanner(in)
@@ -63,6 +66,12 @@ func follow(in io.Reader, out io.Writer) (ended []outcome, failed int, err error
 			parents[e.Package+" "+parent] = true
 		}
 		switch e.Action {
+		case "attr":
+			if attribute != nil {
+				if err := attribute(e.Key, e.Value); err != nil {
+					return nil, 0, err
+				}
+			}
 		case "build-output":
 			fmt.Fprint(out, e.Output)
 		case "output":

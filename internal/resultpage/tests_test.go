@@ -33,7 +33,7 @@ func TestFailedRound(t *testing.T) {
 }
 
 func TestNothingRead(t *testing.T) {
-	for _, page := range []string{"bench", "soak"} {
+	for _, page := range []string{"bench", "faults", "soak"} {
 		if err := run(strings.NewReader("ok\n"), io.Discard, []string{page}, "/nonexistent/page.md", "c1"); err == nil {
 			t.Errorf("%s: no error", page)
 		}

@@ -2,6 +2,8 @@ package vmtest
 
 import (
 	"bytes"
+	"debug/elf"
+	"errors"
 	"fmt"
 	"os"
 )
@@ -13,6 +15,9 @@ func writeInitrd(path, program string) error {
 	if err != nil {
 		return fmt.Errorf("read first program of machine: %w", err)
 	}
+	if err := standsAlone(code); err != nil {
+		return fmt.Errorf("read first program of machine, %s: %w", program, err)
+	}
 	var b bytes.Buffer
 	for i, dir := range []string{"dev", "proc", "sys", "root"} {
 		entry(&b, i+1, dir, 0o040755, nil)
@@ -21,6 +26,21 @@ func writeInitrd(path, program string) error {
 	entry(&b, 0, "TRAILER!!!", 0, nil)
 	if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
 		return fmt.Errorf("write initramfs: %w", err)
+	}
+	return nil
+}
+
+// standsAlone refuses a program that wants a loader: there is none, and the kernel
+// would say no more than that it can't find /init, at each of its boots.
+func standsAlone(code []byte) error {
+	f, err := elf.NewFile(bytes.NewReader(code))
+	if err != nil {
+		return err
+	}
+	for _, p := range f.Progs {
+		if p.Type == elf.PT_INTERP {
+			return errors.New("it is linked dynamically; build it with CGO_ENABLED=0")
+		}
 	}
 	return nil
 }

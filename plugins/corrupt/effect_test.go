@@ -12,6 +12,7 @@ import (
 
 	"github.com/firedrill-io/firedrill/internal/netns"
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/traffic"
 	"github.com/firedrill-io/firedrill/plugins/internal/traffictest"
 )
@@ -64,15 +65,17 @@ func TestCorruptionIsAccurate(t *testing.T) {
 		for _, offload := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s to %s, checksum offload %v", c.direction, c.to, offload), func(t *testing.T) {
 				traffictest.ChecksumOffload(t, c.from, offload)
+				found := w.Snapshot(t)
 				change := traffictest.Inject(t, w, &Plugin{}, Params{"10%", traffic.Selection{To: everybody, Direction: c.direction, Protocol: "udp"}})
 				bad := badSums(t, c.at)
 				got, missing := changed(t, c.from, c.at, c.to)
 				o := traffictest.Observe(t, w, &Plugin{}, change)
 				traffictest.Revert(t, w, &Plugin{}, change)
 				t.Logf("asked 10%%, %.3f%% came changed, %+.3f points; %s", got, got-10, o.Detail)
-				if math.Abs(got-10) > within {
-					t.Errorf("%.3f%% came changed, asked was 10%%", got)
-				}
+				faulttest.Measured(t, faulttest.Measurement{
+					Fault: Kind, What: fmt.Sprintf("of %d datagrams, %s, %s, checksum offload %v", packets, c.direction, traffictest.Family(c.to), offload), Asked: 10, Achieved: got, Unit: "%",
+					Within: within, Found: found, Left: w.Snapshot(t),
+				})
 				if bad = badSums(t, c.at) - bad; bad != 0 || missing != 0 {
 					t.Errorf("%d datagrams came with a wrong checksum, %.2f%% are missing", bad, missing)
 				}

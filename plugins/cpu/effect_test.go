@@ -2,7 +2,6 @@ package cpu
 
 import (
 	"fmt"
-	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/firedrill-io/firedrill/internal/cgroup"
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
 )
 
@@ -36,6 +36,7 @@ func TestQuotaIsAccurate(t *testing.T) {
 	if !onV2 {
 		groups = append(groups, grouptest.Also(t, "cpuacct", path))
 	}
+	list := faulttest.Listing(t, nil, path)
 	spinner := grouptest.Spin(t, groups...)
 	if err := (Plugin{}).Apply(t.Context(), fault.Target{}, c, 0, 0); err != nil {
 		t.Fatal(err)
@@ -49,9 +50,9 @@ func TestQuotaIsAccurate(t *testing.T) {
 		t.Error(err)
 	}
 	t.Logf("asked 20%%, got %.2f%%, %+.2f points; %s", used, used-20, o.Detail)
-	if math.Abs(used-20) > within {
-		t.Errorf("used %.2f%% of a CPU, asked was 20%%", used)
-	}
+	faulttest.Measured(t, faulttest.Measurement{
+		Fault: Kind, What: "a program that spins", Asked: 20, Achieved: used, Unit: "% of a CPU", Within: within, Found: list, Left: faulttest.Listing(t, nil, path),
+	})
 	if o.State != fault.Present || o.Dose != fault.Exercised {
 		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
 	}

@@ -11,12 +11,16 @@ import (
 
 	"github.com/firedrill-io/firedrill/internal/netns"
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/traffic"
 	"github.com/firedrill-io/firedrill/plugins/internal/traffictest"
 )
 
 // within is how far the median may be off what was asked.
 const within = 2 * time.Millisecond
+
+// datagrams is how many a median is of.
+const datagrams = 40
 
 var everybody = []string{traffictest.AddrB, traffictest.AddrB6}
 
@@ -47,13 +51,21 @@ func median(d []time.Duration) time.Duration {
 // longer is the median of latencies less that without the fault, same run.
 func longer(t *testing.T, from, at *netns.NS, to string, without time.Duration) time.Duration {
 	t.Helper()
-	return median(traffictest.Latencies(t, from, at, to, 40)) - without
+	return median(traffictest.Latencies(t, from, at, to, datagrams)) - without
 }
 
+func millis(d time.Duration) float64 { return d.Seconds() * 1000 }
+
 // Packets take so much longer as was asked, in each direction and both families,
-// and after revert as long as before.
+// and after revert as long as before. The delay line of our own has to be as
+// accurate where it is used: it is quick enough for that on a real machine, not on
+// the emulated one that has netem.
 func TestLatencyIsAccurate(t *testing.T) {
-	for name, noNetem := range ways(t) {
+	both := ways(t)
+	if _, ok := both["netem"]; ok {
+		delete(both, "relay")
+	}
+	for name, noNetem := range both {
 		w := traffictest.New(t)
 		for _, c := range []struct {
 			direction string
@@ -68,16 +80,18 @@ func TestLatencyIsAccurate(t *testing.T) {
 			{"both", w.B, w.A, traffictest.AddrA6},
 		} {
 			t.Run(fmt.Sprintf("%s %s to %s", name, c.direction, c.to), func(t *testing.T) {
+				found := w.Snapshot(t)
 				p := &Plugin{noNetem: noNetem}
-				without := median(traffictest.Latencies(t, c.from, c.at, c.to, 40))
+				without := median(traffictest.Latencies(t, c.from, c.at, c.to, datagrams))
 				change := traffictest.Inject(t, w, p, Params{Latency: "50ms", Selection: traffic.Selection{To: everybody, Direction: c.direction}})
 				got := longer(t, c.from, c.at, c.to, without)
 				o := traffictest.Observe(t, w, p, change)
 				traffictest.Revert(t, w, &Plugin{}, change)
 				t.Logf("asked 50ms, packets take %v longer than %v; %+v; %s", got, without, o.Achieved, o.Detail)
-				if (got - 50*time.Millisecond).Abs() > within {
-					t.Errorf("packets take %v longer, want 50ms", got)
-				}
+				faulttest.Measured(t, faulttest.Measurement{
+					Fault: Kind, What: fmt.Sprintf("by %s, median of %d datagrams less that without, %s, %s", name, datagrams, c.direction, traffictest.Family(c.to)), Asked: 50, Achieved: millis(got), Unit: "ms",
+					Within: millis(within), Found: found, Left: w.Snapshot(t),
+				})
 				if o.State != fault.Present || o.Dose != fault.Exercised {
 					t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
 				}

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/filesystemtest"
 )
 
@@ -49,13 +50,10 @@ func TestFillHolds(t *testing.T) {
 	dir, _ := filesystemtest.Ext4(t, 64*mib, "-m", "0")
 	theirs := filepath.Join(dir, "theirs")
 	must(t, os.WriteFile(theirs, []byte("hello"), 0o640))
-	before := free(t, dir)
+	before := filesystemtest.Listing(t, dir)
 	c := prepare(t, Params{Path: dir, Leave: "10MiB"})
 	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
 	left := free(t, dir)
-	if left > 10*mib || left < 10*mib-4*4096 {
-		t.Errorf("%d bytes are free, asked was 10 MiB", left)
-	}
 	o := observe(t, c)
 	if o.State != fault.Present || o.Dose != fault.Exercised {
 		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
@@ -78,12 +76,13 @@ func TestFillHolds(t *testing.T) {
 	if b, err := os.ReadFile(theirs); string(b) != "hello" || err != nil {
 		t.Errorf("their file holds %q, %v", b, err)
 	}
-	if now := free(t, dir); now != before {
-		t.Errorf("%d bytes are free, %d were", now, before)
-	}
 	if o := observe(t, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
 		t.Errorf("observed %s, %s after revert", o.State, o.Dose)
 	}
+	faulttest.Measured(t, faulttest.Measurement{
+		Fault: Kind, What: "free on ext4, of 64 MiB", Asked: 10, Achieved: float64(left) / mib, Unit: "MiB",
+		Within: 4 * 4096.0 / mib, Found: before, Left: filesystemtest.Listing(t, dir),
+	})
 	t.Logf("asked 10 MiB free, got %.3f; %s", float64(left)/mib, o.Detail)
 }
 

@@ -65,10 +65,11 @@ func (Plugin) Describe() fault.Info {
 		Summary:       "Makes all writes to a file system hang until it ends.",
 		PluginVersion: "1.0.0",
 		Touches:       []string{"the freeze of a file system", "one file of its own on the file system"},
-		ConflictKeys:  []string{"file-system-freeze", "file-system-space"},
-		Needs:         fault.Needs{Capabilities: []string{"CAP_SYS_ADMIN", "CAP_DAC_OVERRIDE"}},
-		Protection:    []fault.Protection{fault.ProtectPluginTimer, fault.ProtectGuardian, fault.ProtectJournal},
-		Destroys:      fault.DestroysNothing,
+		// A program that fills a file system hangs in a frozen one.
+		ConflictKeys: []string{"file-system-freeze", "file-system-space", "file-system-inodes"},
+		Needs:        fault.Needs{Capabilities: []string{"CAP_SYS_ADMIN", "CAP_DAC_OVERRIDE"}},
+		Protection:   []fault.Protection{fault.ProtectPluginTimer, fault.ProtectGuardian, fault.ProtectJournal},
+		Destroys:     fault.DestroysNothing,
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/traffic"
 	"github.com/firedrill-io/firedrill/plugins/internal/traffictest"
 )
@@ -33,10 +34,13 @@ func TestModes(t *testing.T) {
 		traffictest.AddrA: serve(t, w.A, traffictest.AddrA), traffictest.AddrA6: serve(t, w.A, traffictest.AddrA6),
 	}
 	for mode := range codes {
+		found, became := w.Snapshot(t), 0.0
 		change := traffictest.Inject(t, w, &Plugin{}, Params{Mode: mode, Names: []string{hit}})
 		for at, s := range resolvers {
 			before := s.was(hit)
-			if got := resolve(t, w.A, at, hit); got != mode {
+			if got := resolve(t, w.A, at, hit); got == mode {
+				became++
+			} else {
 				t.Errorf("%s at %s: %q", mode, at, got)
 			}
 			if n := s.was(hit) - before; n > 0 {
@@ -52,6 +56,10 @@ func TestModes(t *testing.T) {
 				t.Errorf("after %s at %s: %q", mode, at, got)
 			}
 		}
+		faulttest.Measured(t, faulttest.Measurement{
+			Fault: Kind, What: "queries to resolvers near and far that become " + mode, Asked: float64(len(resolvers)), Achieved: became, Unit: "queries",
+			Found: found, Left: w.Snapshot(t),
+		})
 	}
 }
 

@@ -145,6 +145,17 @@ func (i Info) By(outOfBand bool) bool {
 	return i.OutOfBand == outOfBand
 }
 
+// Conflicts are the knobs that both change: two injections that have one in common
+// are refused by the plan if they overlap on one host.
+func (i Info) Conflicts(o Info) (keys []string) {
+	for _, key := range i.ConflictKeys {
+		if slices.Contains(o.ConflictKeys, key) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
 // Needs is what a fault needs to run.
 type Needs struct {
 	Capabilities []string `json:"capabilities,omitempty"` // names of capabilities(7), e.g. CAP_NET_ADMIN

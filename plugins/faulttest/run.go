@@ -59,6 +59,11 @@ func runAll(t *testing.T, s *conformance.Suite) {
 	}
 }
 
+// Subject is a plugin that was given to Main, run by the test binary itself.
+func Subject(info fault.Info) conformance.Subject {
+	return conformance.Subject{Info: info, Path: proc.Self, Args: []string{rolePlugin, string(info.Kind)}}
+}
+
 // newSuite makes a suite of the test binary itself; its lab goes with the test.
 func newSuite(t *testing.T, plugin fault.Driver, c Case) *conformance.Suite {
 	t.Helper()
@@ -66,7 +71,7 @@ func newSuite(t *testing.T, plugin fault.Driver, c Case) *conformance.Suite {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := conformance.New(conformance.Subject{Info: info, Path: proc.Self, Args: []string{rolePlugin, string(info.Kind)}}, c)
+	s, err := conformance.New(Subject(info), c)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,24 @@ func TestMain(m *testing.M) {
 	faulttest.Main(m, driver)
 }
 
-var knob = grouptest.Knob{Controller: "blkio", File: v1Bytes + "write_bps_device"}
+// controller is what this machine calls it.
+var controller = per("blkio", "io")
+
+// onV2 says which files the tests look at.
+var onV2 = grouptest.OnV2("io")
+
+// per is what holds for the version of this machine.
+func per(v1, v2 string) string {
+	if onV2 {
+		return v2
+	}
+	return v1
+}
+
+var knob = grouptest.Knob{Controller: controller, File: per(v1Bytes+"write_bps_device", v2File)}
+
+// entry is a limit of what may be written, as its owner writes it.
+func entry(device string, n int) string { return fmt.Sprint(device, " ", per("", "wbps="), n) }
 
 // found is a limit that must be put back, not taken off.
 const found = 5 << 20
@@ -37,30 +54,24 @@ func onData(act func(h *faulttest.Host, device string) error) func(*faulttest.Ho
 }
 
 func set(n int) func(*faulttest.Host) error {
-	return onData(func(h *faulttest.Host, device string) error { return knob.Set(fmt.Sprint(device, " ", n))(h) })
+	return onData(func(h *faulttest.Host, device string) error { return knob.Set(entry(device, n))(h) })
 }
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	faulttest.Run(t, driver, faulttest.Case{
 		Params: Params{Device: "/data", Write: "1MiB/s", Service: grouptest.Service},
-		Setup: onData(func(h *faulttest.Host, device string) error {
-			return knob.Make(fmt.Sprint(device, " ", found))(h)
-		}),
+		Setup:  onData(func(h *faulttest.Host, device string) error { return knob.Make(entry(device, found))(h) }),
 		Meter: func(h *faulttest.Host) ([]fault.Measure, error) {
-			text, err := knob.Read(h)
-			if err != nil {
-				return nil, err
-			}
-			_, n, _ := strings.Cut(text, " ")
-			return []fault.Measure{Limit{What: "write"}.measure("limit", strings.TrimSpace(n))}, nil
+			n, err := written(h)
+			return []fault.Measure{Limit{What: "write"}.measure("limit", n)}, err
 		},
 		Disturb: &faulttest.Disturbance{
 			Change: set(333333),
 			Kept: func(h *faulttest.Host) error {
-				text, err := knob.Read(h)
-				if err == nil && !strings.HasSuffix(text, " 333333") {
-					err = fmt.Errorf("the limit is %q, the other owner set 333333", text)
+				n, err := written(h)
+				if err == nil && n != "333333" {
+					err = fmt.Errorf("the limit is %q, the other owner set 333333", n)
 				}
 				return err
 			},
@@ -70,10 +81,17 @@ func TestConformance(t *testing.T) {
 	})
 }
 
+// written is the limit of what may be written, of the only device that has one.
+func written(h *faulttest.Host) (string, error) {
+	text, err := knob.Read(h)
+	device, _, _ := strings.Cut(text, " ")
+	return limitIn(text, kinds[1], device), err
+}
+
 func TestConformanceOfRefusals(t *testing.T) {
 	t.Parallel()
 	faulttest.Refuses(t, driver, onData(func(h *faulttest.Host, device string) error {
-		return knob.Make(fmt.Sprint(device, " ", found))(h)
+		return knob.Make(entry(device, found))(h)
 	}), map[string]Params{
 		"service": {Device: "/data", Write: "1MiB/s", Service: "nobody"},
 		"group":   {Device: "/data", Write: "1MiB/s", Group: "/"},

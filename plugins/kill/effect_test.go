@@ -13,13 +13,15 @@ import (
 	"github.com/firedrill-io/firedrill/internal/cgroup"
 	"github.com/firedrill-io/firedrill/internal/proc"
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/process"
 	"github.com/firedrill-io/firedrill/plugins/internal/processtest"
 )
 
 // killsAll injects p into a group of two programs and a third in a group below
-// it, and says how each ended: the independent meter is the parent's wait(2).
-func killsAll(t *testing.T, k *Plugin, signal string) (codes []int, o fault.Observation) {
+// it, and says how each ended: the independent meter is the parent's wait(2). It
+// lists the host before and after for a measurement.
+func killsAll(t *testing.T, k *Plugin, signal string) (m faulttest.Measurement, codes []int, o fault.Observation) {
 	t.Helper()
 	dir, path := processtest.Group(t)
 	must(t, cgroup.Create(dir+"/below"))
@@ -29,6 +31,7 @@ func killsAll(t *testing.T, k *Plugin, signal string) (codes []int, o fault.Obse
 		processtest.Start(t, "worker", processtest.Idle, dir+"/below"),
 	}
 	other := processtest.Start(t, "notes", processtest.Idle)
+	m.Found = faulttest.Listing(t, nil, path)
 	c := inject(t, k, Params{Group: path, Signal: signal})
 	o = settled(t, k, c)
 	if !proc.Alive(other.PID, other.StartTime) {
@@ -44,16 +47,19 @@ func killsAll(t *testing.T, k *Plugin, signal string) (codes []int, o fault.Obse
 	if o, err := k.Observe(t.Context(), fault.Target{}, c); err != nil || o.State != fault.Absent {
 		t.Errorf("after revert: %s, %v", o.State, err)
 	}
-	return codes, o
+	m.Left = faulttest.Listing(t, nil, path, c.Owner)
+	return m, codes, o
 }
 
 func TestKillsAllOfAGroup(t *testing.T) {
-	codes, o := killsAll(t, New(), "TERM")
+	m, codes, o := killsAll(t, New(), "TERM")
+	m.Fault, m.What, m.Asked, m.Unit = Kind, "programs of a group that end by SIGTERM", 3, "processes"
 	for _, code := range codes {
-		if code != 128+int(unix.SIGTERM) {
-			t.Errorf("a program ended by code %d", code)
+		if code == 128+int(unix.SIGTERM) {
+			m.Achieved++
 		}
 	}
+	faulttest.Measured(t, m)
 	if o.State != fault.Present || o.Dose != fault.Exercised || o.Asked[0].Value != 3 || o.Achieved[0].Value != 3 {
 		t.Errorf("observed %+v", o)
 	}
@@ -64,7 +70,7 @@ func TestKillsAllOfAGroup(t *testing.T) {
 func TestWithoutSignalNothingEnds(t *testing.T) {
 	k := New()
 	k.noEffect = true
-	codes, o := killsAll(t, k, "TERM")
+	_, codes, o := killsAll(t, k, "TERM")
 	for _, code := range codes {
 		if code == 128+int(unix.SIGTERM) {
 			t.Error("a program ended by a signal that nobody sent")

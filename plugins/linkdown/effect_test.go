@@ -11,6 +11,7 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 )
 
 // A device goes down and nothing passes; afterwards all is there that a tuned
@@ -22,8 +23,11 @@ func TestDownAndBack(t *testing.T) {
 		t.Fatal("not connected")
 	}
 	c := w.inject(t, Plugin{})
-	if w.reaches(t, addrB+":5000") || w.reaches(t, "[fd99:0::2]:5000") {
-		t.Error("packets pass")
+	passed := 0.0
+	for _, to := range []string{addrB + ":5000", "[fd99:0::2]:5000"} {
+		if w.reaches(t, to) {
+			passed++
+		}
 	}
 	if !w.reaches(t, "10.99.1.2:5000") {
 		t.Error("the other device is cut too")
@@ -44,6 +48,9 @@ func TestDownAndBack(t *testing.T) {
 	if o := w.observe(t, c); o.State != fault.Absent {
 		t.Errorf("observed %+v", o)
 	}
+	faulttest.Measured(t, faulttest.Measurement{
+		Fault: Kind, What: "datagrams that pass, of one IPv4 and one IPv6", Achieved: passed, Unit: "datagrams", Found: before, Left: w.snapshot(t),
+	})
 }
 
 // The twin: with everything in place but the effect, packets pass and Observe does

@@ -32,7 +32,7 @@ const addrA, addrB = "10.99.0.1", "10.99.0.2"
 
 // newWire makes a tuned host: routes in several tables, of several kinds, with
 // what a default does not have.
-func newWire(t *testing.T) *wire {
+func newWire(t testing.TB) *wire {
 	t.Helper()
 	need.Check(t, need.Root)
 	w := &wire{a: newNS(t), b: newNS(t)}
@@ -68,7 +68,7 @@ func newWire(t *testing.T) *wire {
 	return w
 }
 
-func (w *wire) tune(t *testing.T) {
+func (w *wire) tune(t testing.TB) {
 	t.Helper()
 	eth0, eth1 := w.link(t, "eth0"), w.link(t, "eth1")
 	must(t, w.h.LinkSetAlias(eth0, "uplink, do not touch"))
@@ -120,7 +120,7 @@ func cidr(s string) *net.IPNet {
 }
 
 // settle waits until nothing changes by itself any more.
-func (w *wire) settle(t *testing.T) {
+func (w *wire) settle(t testing.TB) {
 	t.Helper()
 	before := w.snapshot(t)
 	for range 100 {
@@ -136,7 +136,7 @@ func (w *wire) settle(t *testing.T) {
 
 // snapshot is what a host's tools would list, by another way than the plugin's.
 // Lifetimes and learned neighbours are left out.
-func (w *wire) snapshot(t *testing.T) (out []string) {
+func (w *wire) snapshot(t testing.TB) (out []string) {
 	t.Helper()
 	links, err := w.h.LinkList()
 	must(t, err)
@@ -171,7 +171,7 @@ func (w *wire) snapshot(t *testing.T) (out []string) {
 	return out
 }
 
-func (w *wire) link(t *testing.T, name string) netlink.Link {
+func (w *wire) link(t testing.TB, name string) netlink.Link {
 	t.Helper()
 	l, err := w.h.LinkByName(name)
 	must(t, err)
@@ -201,7 +201,7 @@ func (w *wire) reaches(t *testing.T, to string) bool {
 	return err == nil && rerr == nil
 }
 
-func newNS(t *testing.T) (ns *netns.NS) {
+func newNS(t testing.TB) (ns *netns.NS) {
 	t.Helper()
 	done := make(chan error)
 	go func() {

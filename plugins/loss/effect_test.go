@@ -7,6 +7,7 @@ import (
 
 	"github.com/firedrill-io/firedrill/internal/netns"
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/traffic"
 	"github.com/firedrill-io/firedrill/plugins/internal/traffictest"
 )
@@ -45,15 +46,17 @@ func TestLossIsAccurate(t *testing.T) {
 		{"100%", "out", 100, w.A, w.B, traffictest.AddrB},
 	} {
 		t.Run(fmt.Sprintf("%s %s to %s", c.percent, c.direction, c.to), func(t *testing.T) {
+			found := w.Snapshot(t)
 			p := &Plugin{}
 			change := traffictest.Inject(t, w, p, Params{c.percent, traffic.Selection{To: everybody, Direction: c.direction, Protocol: "udp"}})
 			got := lost(t, c.from, c.at, c.to)
 			o := traffictest.Observe(t, w, &Plugin{}, change)
 			traffictest.Revert(t, w, &Plugin{}, change)
 			t.Logf("asked %s, lost %.3f%%, %+.3f points; %s", c.percent, got, got-c.asked, o.Detail)
-			if math.Abs(got-c.asked) > spread(c.asked) {
-				t.Errorf("lost %.3f%%, asked was %s", got, c.percent)
-			}
+			faulttest.Measured(t, faulttest.Measurement{
+				Fault: Kind, What: fmt.Sprintf("of %d datagrams, %s, %s", packets, c.direction, traffictest.Family(c.to)), Asked: c.asked, Achieved: got, Unit: "%",
+				Within: spread(c.asked), Found: found, Left: w.Snapshot(t),
+			})
 			if o.State != fault.Present || o.Dose != fault.Exercised {
 				t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
 			}

@@ -40,6 +40,13 @@ func BenchmarkPartition(b *testing.B) {
 	}
 }
 
+// BenchmarkFault is the same in the section of all faults.
+func BenchmarkFault(b *testing.B) {
+	need.Check(b, need.Nft)
+	traffictest.New(b).Bench(b, driver, Params{sel{To: []string{traffictest.AddrB}}},
+		"nft … drop", "/usr/sbin/nft add table ip cut ; add chain ip cut out { type filter hook output priority 0 ; } ; add rule ip cut out ip daddr "+traffictest.AddrB+" drop", "/usr/sbin/nft delete table ip cut")
+}
+
 func benchOurs(b *testing.B, n int) {
 	w := traffictest.New(b)
 	list := peers(n)

@@ -1,10 +1,13 @@
 package partition
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
+	"github.com/firedrill-io/firedrill/internal/netns"
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/traffictest"
 )
 
@@ -55,7 +58,36 @@ func TestWhatIsCut(t *testing.T) {
 	}
 }
 
-// The twin of TestWhatIsCut: with everything in place but the effect, nothing
+// Of many datagrams none passes, in each direction and both families, and all do
+// afterwards.
+func TestCutIsWhole(t *testing.T) {
+	const datagrams = 1000
+	w := traffictest.New(t)
+	for _, c := range []struct {
+		direction string
+		from, at  *netns.NS
+		to        string
+	}{
+		{"out", w.A, w.B, traffictest.AddrB},
+		{"out", w.A, w.B, traffictest.AddrB6},
+		{"in", w.B, w.A, traffictest.AddrA},
+		{"in", w.B, w.A, traffictest.AddrA6},
+	} {
+		found := w.Snapshot(t)
+		change := traffictest.Inject(t, w, New(), Params{sel{To: []string{traffictest.AddrB, traffictest.AddrB6}, Direction: c.direction}})
+		arrived := traffictest.Flood(t, c.from, c.at, c.to, datagrams, 100)
+		traffictest.Revert(t, w, New(), change)
+		if again := traffictest.Flood(t, c.from, c.at, c.to, datagrams, 100); again != datagrams {
+			t.Errorf("after revert %d of %d arrive", again, datagrams)
+		}
+		faulttest.Measured(t, faulttest.Measurement{
+			Fault: "partition", What: fmt.Sprintf("lost of %d datagrams, %s, %s", datagrams, c.direction, traffictest.Family(c.to)), Asked: datagrams, Achieved: float64(datagrams - arrived), Unit: "datagrams",
+			Found: found, Left: w.Snapshot(t),
+		})
+	}
+}
+
+// The twin of TestWhatIsCut and TestCutIsWhole: with everything in place but the effect, nothing
 // is cut and Observe does not claim so.
 func TestWithoutEffectNothingIsCut(t *testing.T) {
 	w := traffictest.New(t)

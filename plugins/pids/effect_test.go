@@ -11,11 +11,12 @@ import (
 	"github.com/firedrill-io/firedrill/internal/cgroup"
 	"github.com/firedrill-io/firedrill/internal/proc"
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
 )
 
 // roleForker is a copy of the test binary that starts wanted programs in the group
-// named by its argument and says how many it got.
+// named by its argument and says how many it got, with how many threads in all.
 const roleForker = "pids-forker"
 
 // wanted is more than the limit allows; a Go program has five to ten threads itself.
@@ -43,17 +44,24 @@ func forker() {
 		children = append(children, p)
 		got++
 	}
+	threads := 0
+	for _, list := range []string{"tasks", "cgroup.threads"} { // of v1 and v2
+		if text, err := cgroup.Read(os.Args[2], list); err == nil {
+			threads = len(strings.Fields(text))
+		}
+	}
 	for _, p := range children {
 		_ = p.Kill()
 		_, _ = p.Wait()
 	}
-	fmt.Printf("%d %v", got, why)
+	fmt.Printf("%d %d %v", got, threads, why)
 	os.Exit(0)
 }
 
 // fork is the check of both tests: how many programs of those wanted are started in
-// the group, and what the kernel answered to the first that was not.
-func fork(t *testing.T, dir string) (got int, answer string) {
+// the group, how many threads are in the group then, and what the kernel answered
+// to the first that was not.
+func fork(t *testing.T, dir string) (got, threads int, answer string) {
 	t.Helper()
 	r, w, err := os.Pipe()
 	must(t, err)
@@ -64,10 +72,10 @@ func fork(t *testing.T, dir string) (got int, answer string) {
 	b := make([]byte, 500)
 	n, _ := r.Read(b)
 	_, _ = p.Wait()
-	if _, err := fmt.Sscan(string(b[:n]), &got); err != nil {
+	if _, err := fmt.Sscan(string(b[:n]), &got, &threads); err != nil {
 		t.Fatalf("the program said %q", b[:n])
 	}
-	return got, string(b[:n])
+	return got, threads, string(b[:n])
 }
 
 // A program gets as many children as the limit leaves it, and what was found is
@@ -76,14 +84,15 @@ func TestLimitHolds(t *testing.T) {
 	for _, found := range []string{unlimited, "345"} {
 		t.Run(found, func(t *testing.T) {
 			dir, path := grouptest.New(t, "pids", [2]string{limitFile, found})
+			list := faulttest.Listing(t, nil, path)
 			c := prepare(t, Params{Limit: limit, Group: path})
 			must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
 			if o := observe(t, c); o.State != fault.Present || o.Dose != fault.InForce {
 				t.Errorf("before any fork: observed %s, %s", o.State, o.Dose)
 			}
-			got, answer := fork(t, dir)
+			got, threads, answer := fork(t, dir)
 			if got >= limit || got < limit/2 || !strings.Contains(answer, "temporarily unavailable") {
-				t.Errorf("%s of %d programs under a limit of %d", answer, wanted, limit)
+				t.Errorf("%d of %d programs under a limit of %d: %s", got, wanted, limit, answer)
 			}
 			if found == unlimited {
 				o := observe(t, c)
@@ -94,9 +103,10 @@ func TestLimitHolds(t *testing.T) {
 			}
 			must(t, Plugin{}.Revert(t.Context(), here, c))
 			must(t, Plugin{}.Revert(t.Context(), here, c))
-			if now := grouptest.Text(t, dir, limitFile); now != found {
-				t.Errorf("%s was found as %s and left as %s", limitFile, found, now)
-			}
+			faulttest.Measured(t, faulttest.Measurement{
+				Fault: Kind, What: fmt.Sprintf("a program that starts %d others; found a limit of %s", wanted, found), Asked: limit, Achieved: float64(threads), Unit: "threads",
+				Found: list, Left: faulttest.Listing(t, nil, path),
+			})
 		})
 	}
 }
@@ -105,8 +115,8 @@ func TestLimitHolds(t *testing.T) {
 func TestWithoutLimitTheProgramGetsAll(t *testing.T) {
 	dir, path := grouptest.New(t, "pids")
 	c := prepare(t, Params{Limit: limit, Group: path})
-	if got, answer := fork(t, dir); got != wanted {
-		t.Errorf("%s of %d programs without any fault", answer, wanted)
+	if got, _, answer := fork(t, dir); got != wanted {
+		t.Errorf("%d of %d programs without any fault: %s", got, wanted, answer)
 	}
 	if o := observe(t, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
 		t.Errorf("observed %s, %s without any fault", o.State, o.Dose)

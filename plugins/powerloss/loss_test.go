@@ -3,14 +3,19 @@ package powerloss
 import (
 	"bufio"
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/firedrill-io/firedrill/internal/lab"
 	"github.com/firedrill-io/firedrill/internal/power"
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 )
 
 // tally is what a writer was told it had written, and what is there afterwards.
@@ -67,6 +72,12 @@ func countRecords(t *testing.T, path string) int {
 	return count
 }
 
+// listing is a host as it reads, but for its clock, which is never twice the same.
+func listing(t *testing.T, l *lab.Lab) []string {
+	t.Helper()
+	return slices.DeleteFunc(digestOf(t, l).Lines, func(line string) bool { return strings.HasPrefix(line, "clock ") })
+}
+
 // cuts is how often the power goes in TestCutLosesWhatWasNotSynced.
 const cuts = 20
 
@@ -75,6 +86,7 @@ const cuts = 20
 // unsynced data is gone fails there.
 func TestCutLosesWhatWasNotSynced(t *testing.T) {
 	l := raise(t, 1)
+	found, lost, written := listing(t, l), 0, 0
 	data := func() string { return inside(statusOf(t, l, "p1"), power.FileSystem{Mount: "/data"}) }
 	for i := range cuts {
 		_, writer := start(t, l, "p1", "write", "/data")
@@ -87,7 +99,12 @@ func TestCutLosesWhatWasNotSynced(t *testing.T) {
 		if i == 0 {
 			t.Logf("%+v", n)
 		}
+		lost, written = lost+n.acknowledged-n.unsynced, written+n.acknowledged
 	}
+	faulttest.Measured(t, faulttest.Measurement{
+		Fault: Kind, What: fmt.Sprintf("lost of the unsynced records of %d cuts", cuts), Asked: 100, Achieved: 100 * float64(lost) / float64(written), Unit: "%",
+		Found: found, Left: listing(t, l),
+	})
 	_, writer := start(t, l, "p1", "write", "/data")
 	twin := lossOf(t, writer, func() { killed(t, statusOf(t, l, "p1")) }, func() {
 		if _, err := l.Power().On(t.Context(), "p1"); err != nil {

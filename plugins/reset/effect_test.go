@@ -14,6 +14,7 @@ import (
 	"github.com/firedrill-io/firedrill/internal/need"
 	"github.com/firedrill-io/firedrill/internal/netns"
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 )
 
 // Each row is a rule and which connections it leaves. The meter is what the
@@ -62,6 +63,38 @@ func TestWhatIsReset(t *testing.T) {
 			}
 		})
 	}
+}
+
+// All of many connections are reset, and nothing else of the host is touched.
+func TestAllAreReset(t *testing.T) {
+	ns, target := host(t)
+	list := func(owner string) (lines []string) {
+		must(t, ns.Do(func() error {
+			lines = faulttest.Listing(t, nil, "link ", "address ", "route ", owner)
+			return nil
+		}))
+		return lines
+	}
+	found := list("link ")
+	connections := make([]pair, 20)
+	for i := range connections {
+		connections[i] = connect(t, ns, "127.0.0.1:5001", "")
+	}
+	r := New()
+	ch := inject(t, r, target, Params{Ports: []string{"5001"}})
+	down := 0.0
+	for _, c := range connections {
+		if !c.up(t) {
+			down++
+		}
+	}
+	must(t, New().Revert(t.Context(), target, ch))
+	if !connect(t, ns, "127.0.0.1:5001", "").up(t) {
+		t.Error("a new connection does not work")
+	}
+	faulttest.Measured(t, faulttest.Measurement{
+		Fault: Kind, What: "established TCP connections", Asked: float64(len(connections)), Achieved: down, Unit: "connections", Found: found, Left: list(ch.Owner),
+	})
 }
 
 // The twin: with everything in place but the effect, all connections are up and
@@ -145,7 +178,7 @@ func TestRefusals(t *testing.T) {
 }
 
 // host makes a network namespace with nothing but a loopback.
-func host(t *testing.T) (*netns.NS, fault.Target) {
+func host(t testing.TB) (*netns.NS, fault.Target) {
 	t.Helper()
 	need.Check(t, need.Root)
 	ns := newNS(t)
@@ -158,7 +191,7 @@ func host(t *testing.T) (*netns.NS, fault.Target) {
 	return ns, fault.Target{NetNS: fault.NetNS{Path: fmt.Sprintf("/proc/self/fd/%d", ns.Fd()), Inode: ns.Inode()}}
 }
 
-func newNS(t *testing.T) (ns *netns.NS) {
+func newNS(t testing.TB) (ns *netns.NS) {
 	t.Helper()
 	done := make(chan error)
 	go func() {
@@ -186,7 +219,25 @@ type pair struct{ client, server net.Conn }
 
 // connect connects to an address, at which something listens, on another one if
 // given.
-func connect(t *testing.T, ns *netns.NS, to, listen string) (p pair) {
+func connect(t *testing.T, ns *netns.NS, to, listen string) pair {
+	t.Helper()
+	p := dial(t, ns, to, listen)
+	t.Cleanup(p.close)
+	return p
+}
+
+// close leaves no TIME_WAIT: the next one listens on the same port.
+func (p pair) close() {
+	for _, c := range []net.Conn{p.client, p.server} {
+		if c != nil {
+			_ = c.(*net.TCPConn).SetLinger(0)
+			_ = c.Close()
+		}
+	}
+}
+
+// dial is connect without an end.
+func dial(t testing.TB, ns *netns.NS, to, listen string) (p pair) {
 	t.Helper()
 	if listen == "" {
 		listen = to
@@ -203,13 +254,6 @@ func connect(t *testing.T, ns *netns.NS, to, listen string) (p pair) {
 		p.server, err = l.Accept()
 		return err
 	}))
-	// No TIME_WAIT: the next row listens on the same port.
-	t.Cleanup(func() {
-		for _, c := range []net.Conn{p.client, p.server} {
-			_ = c.(*net.TCPConn).SetLinger(0)
-			_ = c.Close()
-		}
-	})
 	return p
 }
 

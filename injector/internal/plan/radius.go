@@ -91,12 +91,9 @@ func (b *builder) refuseConflicts() {
 			if i.Host != o.Host || i.Until <= o.From || o.Until <= i.From {
 				continue
 			}
-			theirs := b.infos[o.Kind].In(o.Params).ConflictKeys
-			for _, key := range b.infos[i.Kind].In(i.Params).ConflictKeys {
-				if slices.Contains(theirs, key) {
-					b.errorf("%s (%s to %s) and %s (%s to %s) both change %q of %s; move or drop one: %w",
-						i.ID, i.From, i.Until, o.ID, o.From, o.Until, key, i.Host, ErrRefused)
-				}
+			for _, key := range b.infos[i.Kind].In(i.Params).Conflicts(b.infos[o.Kind].In(o.Params)) {
+				b.errorf("%s (%s to %s) and %s (%s to %s) both change %q of %s; move or drop one: %w",
+					i.ID, i.From, i.Until, o.ID, o.From, o.Until, key, i.Host, ErrRefused)
 			}
 		}
 	}

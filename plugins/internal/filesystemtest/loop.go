@@ -17,6 +17,7 @@ import (
 	"github.com/firedrill-io/firedrill/internal/digest/digesttest"
 	"github.com/firedrill-io/firedrill/internal/need"
 	"github.com/firedrill-io/firedrill/internal/proc"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 )
 
 // Ext4 makes an ext4 file system of size bytes on a loop device of its own and
@@ -42,6 +43,24 @@ func Ext4(t testing.TB, size int64, options ...string) (dir, device string) {
 	must(t, unix.Mount(loop.Name(), dir, "ext4", 0, ""))
 	t.Cleanup(func() { unmount(t, dir) })
 	return dir, loop.Name()
+}
+
+// Listing is a file system as it is found, for faulttest.Measured: its mount, its
+// files, and what is free.
+func Listing(t testing.TB, dir string) []string {
+	t.Helper()
+	must(t, syncfs(dir)) // what was just deleted is free after that
+	var s unix.Statfs_t
+	must(t, unix.Statfs(dir, &s))
+	return append(faulttest.Listing(t, []string{dir}, dir), fmt.Sprintf("free blocks=%d available=%d inodes=%d", s.Bfree, s.Bavail, s.Ffree))
+}
+
+func syncfs(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(unix.Syncfs(int(f.Fd())), f.Close())
 }
 
 // Device makes a loop device of size bytes, which goes with the test: its path,

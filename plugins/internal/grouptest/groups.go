@@ -54,6 +54,12 @@ func OnV2(controller string) bool {
 	return err == nil && h.Version == 2
 }
 
+// Mounted says that the hierarchy of a controller, or v2, is there.
+func Mounted(controller string) bool {
+	_, err := hierarchyOf(controller)
+	return err == nil
+}
+
 func hierarchyOf(controller string) (cgroup.Hierarchy, error) {
 	all, err := cgroup.Hierarchies()
 	if err != nil {
@@ -73,6 +79,14 @@ func Text(t testing.TB, dir, file string) string {
 	text, err := cgroup.Read(dir, file)
 	must(t, err)
 	return text
+}
+
+// Write is one write of a file of a group, as one would do it by hand.
+func Write(t testing.TB, dir, file, text string) func() {
+	return func() {
+		t.Helper()
+		must(t, cgroup.Write(dir, file, text))
+	}
 }
 
 // Knob is one file of the group of Service in a host.

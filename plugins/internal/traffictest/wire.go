@@ -224,3 +224,11 @@ func must(t testing.TB, err error) {
 		t.Fatal(err)
 	}
 }
+
+// Family is the address family of a wire's address, for people.
+func Family(address string) string {
+	if netip.MustParseAddr(address).Is4() {
+		return "IPv4"
+	}
+	return "IPv6"
+}

@@ -1,0 +1,15 @@
+package clock
+
+import (
+	"testing"
+
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
+	"github.com/firedrill-io/firedrill/plugins/internal/processtest"
+)
+
+func BenchmarkFault(b *testing.B) {
+	p := processtest.Start(b, "notes", processtest.Clock)
+	faulttest.Bench(b, faulttest.Benchmark{
+		Plugin: driver, Params: Params{Executable: p.Path, Shift: "-1h"}, Tool: "none: date moves the whole host",
+	})
+}

@@ -1,0 +1,24 @@
+package kill
+
+import (
+	"strconv"
+	"testing"
+
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
+	"github.com/firedrill-io/firedrill/plugins/internal/processtest"
+)
+
+func BenchmarkFault(b *testing.B) {
+	dir, path := processtest.Group(b)
+	var p *processtest.Program
+	faulttest.Bench(b, faulttest.Benchmark{
+		Plugin: driver, Params: Params{Group: path},
+		Ready: func() {
+			if p != nil {
+				_, _ = p.Wait()
+			}
+			p = processtest.Start(b, "notes", processtest.Idle, dir)
+		},
+		Tool: "kill -KILL", Apply: func() { faulttest.Command(b, "/bin/kill", "-KILL", strconv.Itoa(p.PID))() },
+	})
+}

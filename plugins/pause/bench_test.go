@@ -1,0 +1,17 @@
+package pause
+
+import (
+	"testing"
+
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
+	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
+)
+
+func BenchmarkFault(b *testing.B) {
+	dir, path := grouptest.New(b, grouptest.V2)
+	grouptest.Spin(b, dir)
+	faulttest.Bench(b, faulttest.Benchmark{
+		Plugin: driver, Params: Params{Group: path},
+		Tool: "write " + knob.File, Apply: grouptest.Write(b, dir, knob.File, "1"), Revert: grouptest.Write(b, dir, knob.File, "0"),
+	})
+}
