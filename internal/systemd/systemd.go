@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	sd "github.com/coreos/go-systemd/v22/dbus"
@@ -72,29 +71,17 @@ func start(name, description string, properties ...sd.Property) error {
 func ask(verb, name string, call func(context.Context, *sd.Conn, chan<- string) error, fine string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	c, err := sd.NewSystemdConnectionContext(ctx)
+	m, err := Open(ctx)
 	if err != nil {
-		return fmt.Errorf("%s unit %s: dial systemd: %w", verb, name, err)
+		return fmt.Errorf("%s unit %s: %w", verb, name, err)
 	}
-	defer c.Close()
-	done := make(chan string, 1)
-	err = call(ctx, c, done)
+	defer m.Close()
+	err = m.job(ctx, verb, name, func(done chan<- string) (int, error) { return 0, call(ctx, m.c, done) })
 	var said dbus.Error
 	if errors.As(err, &said) && said.Name == fine {
 		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("%s unit %s: %w", verb, name, err)
-	}
-	select {
-	case result := <-done:
-		if !strings.EqualFold(result, "done") {
-			return fmt.Errorf("%s unit %s: systemd says %s; see systemctl status", verb, name, result)
-		}
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("%s unit %s: systemd does not end the job: %w", verb, name, ctx.Err())
-	}
+	return err
 }
 
 // Reload has the manager read all unit files anew.
