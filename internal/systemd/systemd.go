@@ -37,14 +37,23 @@ func Delegate(name, description string, pid int, weight uint64) error {
 		property("CPUWeight", weight), property("TasksMax", ^uint64(0)))
 }
 
-// HandDown starts a slice beside the services that asks for a controller ("cpu"),
-// so that the manager hands it on to all units of Slice; it changes no unit.
-// One that is there already is fine.
+// asking are the properties by which a unit asks for a controller without a
+// limit for anything, systemd.resource-control(5).
+var asking = map[string]sd.Property{
+	"cpu":  property("CPUWeight", uint64(100)),
+	"io":   property("IOAccounting", true),
+	"pids": property("TasksAccounting", true),
+}
+
+// HandDown starts a slice that asks for a controller ("cpu", "io" or "pids"), so
+// that the manager hands it on to all units of the slice that the name says; it
+// changes no unit. One that is there already is fine.
 func HandDown(name, controller string) error {
-	if controller != "cpu" {
+	p, ok := asking[controller]
+	if !ok {
 		return fmt.Errorf("start %s: no unit asks for controller %q", name, controller)
 	}
-	return start(name, "Firedrill: keeps the controller "+controller+" for services", property("CPUWeight", uint64(100)))
+	return start(name, "Firedrill: keeps the controller "+controller+" for services", p)
 }
 
 // Stop stops a unit; one that is not there is no error.

@@ -11,12 +11,13 @@ import (
 
 // Unit is what the manager says of a unit, org.freedesktop.systemd1(5).
 type Unit struct {
-	Name   string // its own: an alias is resolved
-	Load   string // loaded, masked, not-found
-	Active string // active, inactive, failed, activating, deactivating, reloading
-	Sub    string // finer, by type of unit
-	Result string // of a service: success, or how it failed
-	File   string // that it was loaded from; "" if there is none
+	Name    string   // its own: an alias is resolved
+	Load    string   // loaded, masked, not-found
+	Active  string   // active, inactive, failed, activating, deactivating, reloading
+	Sub     string   // finer, by type of unit
+	Result  string   // of a service: success, or how it failed
+	File    string   // that it was loaded from; "" if there is none
+	DropIns []string // files that were read beside it
 
 	MainPID    int    // of a service; 0: none
 	Invocation string // another one each time it is started
@@ -49,7 +50,7 @@ func (m *Manager) Unit(ctx context.Context, name string) (Unit, error) {
 	}
 	u := Unit{
 		Name: get[string](p, "Id"), Load: get[string](p, "LoadState"), Active: get[string](p, "ActiveState"), Sub: get[string](p, "SubState"),
-		Result: get[string](p, "Result"), File: get[string](p, "FragmentPath"),
+		Result: get[string](p, "Result"), File: get[string](p, "FragmentPath"), DropIns: get[[]string](p, "DropInPaths"),
 		MainPID: int(get[uint32](p, "MainPID")), Invocation: hex.EncodeToString(get[[]byte](p, "InvocationID")), Group: get[string](p, "ControlGroup"),
 		TriggeredBy: get[[]string](p, "TriggeredBy"), Before: get[[]string](p, "Before"),
 		RefusesStart: get[bool](p, "RefuseManualStart"), RefusesStop: get[bool](p, "RefuseManualStop"),

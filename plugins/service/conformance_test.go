@@ -26,7 +26,7 @@ const (
 
 // The suite needs a service manager, so it runs on a machine that has one and not
 // in a lab host.
-func TestConformance(t *testing.T) {
+func TestConformanceOnSystemd(t *testing.T) {
 	need.Check(t, need.Root, need.Systemd)
 	for action, c := range map[string]faulttest.Case{
 		stop:    {Meter: meter, Disturb: someoneStartsIt()},

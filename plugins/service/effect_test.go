@@ -74,7 +74,7 @@ func tryAll(t *testing.T) {
 
 // A stopped service stays stopped whatever would bring it back, across a
 // daemon-reload, and all is as it was when another process reverts.
-func TestStopHolds(t *testing.T) {
+func TestStopHoldsOnSystemd(t *testing.T) {
 	startWorld(t)
 	main := mainOf(t, notes)
 	before := states(t)
@@ -112,7 +112,7 @@ func TestStopHolds(t *testing.T) {
 }
 
 // The twin: the same check without the effect sees the service run.
-func TestWithoutEffectItRuns(t *testing.T) {
+func TestWithoutEffectItRunsOnSystemd(t *testing.T) {
 	startWorld(t)
 	main := mainOf(t, notes)
 	before := states(t)
@@ -133,7 +133,7 @@ func TestWithoutEffectItRuns(t *testing.T) {
 }
 
 // A service that did not run is kept from starting, and does not run afterwards.
-func TestIdleServiceStaysIdle(t *testing.T) {
+func TestIdleServiceStaysIdleOnSystemd(t *testing.T) {
 	startWorld(t)
 	before := states(t)
 	s := New()
@@ -153,7 +153,7 @@ func TestIdleServiceStaysIdle(t *testing.T) {
 }
 
 // A restart gives the service another invocation and another main process.
-func TestRestart(t *testing.T) {
+func TestRestartOnSystemd(t *testing.T) {
 	grouptest.Units(t, map[string]string{notes: notesFile})
 	grouptest.StartUnits(t, notes)
 	for name, effect := range map[string]bool{"restarted": true, "twin": false} {
@@ -181,7 +181,7 @@ func TestRestart(t *testing.T) {
 }
 
 // Restarts go on until they are reverted, in whichever process.
-func TestRestartsRepeat(t *testing.T) {
+func TestRestartsRepeatOnSystemd(t *testing.T) {
 	grouptest.Units(t, map[string]string{notes: notesFile})
 	grouptest.StartUnits(t, notes)
 	s := New()

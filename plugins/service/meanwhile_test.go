@@ -17,7 +17,7 @@ import (
 
 // What somebody does to the unit while it is stopped is seen, kept, and not undone;
 // what we did is.
-func TestUnitChangesMeanwhile(t *testing.T) {
+func TestUnitChangesMeanwhileOnSystemd(t *testing.T) {
 	const rival = "firedrill-rival.service"
 	path := "/run/systemd/system/" + notes
 	for name, c := range map[string]struct {
@@ -73,7 +73,7 @@ func TestUnitChangesMeanwhile(t *testing.T) {
 }
 
 // What was changed between Prepare and Apply is not touched.
-func TestChangedSincePrepare(t *testing.T) {
+func TestChangedSincePrepareOnSystemd(t *testing.T) {
 	grouptest.Units(t, map[string]string{notes: notesFile})
 	grouptest.StartUnits(t, notes)
 	c := prepare(t, Params{Service: notes})
@@ -96,11 +96,13 @@ func TestChangedSincePrepare(t *testing.T) {
 	if masked, err := systemd.Masked(notes); !masked || err != nil {
 		t.Errorf("their mask is gone: %v", err)
 	}
-	ask(func(ctx context.Context, m *systemd.Manager) error { return errors.Join(systemd.Unmask(notes), m.Reload(ctx)) })
+	ask(func(ctx context.Context, m *systemd.Manager) error {
+		return errors.Join(systemd.Unmask(notes), m.Reload(ctx))
+	})
 }
 
 // A boot clears the masks and starts what it starts: nothing is touched.
-func TestAfterReboot(t *testing.T) {
+func TestAfterRebootOfSystemd(t *testing.T) {
 	grouptest.Units(t, map[string]string{notes: notesFile})
 	c := prepare(t, Params{Service: notes})
 	before := fault.Target{BootID: "another boot"}
@@ -109,7 +111,7 @@ func TestAfterReboot(t *testing.T) {
 }
 
 // A stop that was cut off after any step is undone.
-func TestRevertFromEveryStep(t *testing.T) {
+func TestRevertFromEveryStepOnSystemd(t *testing.T) {
 	startWorld(t)
 	before := states(t)
 	for name, stopAt := range map[string]func(context.Context, *systemd.Manager, Change) error{
@@ -137,7 +139,7 @@ func TestRevertFromEveryStep(t *testing.T) {
 
 // A service that systemd gave up because of our stops and starts is started all
 // the same.
-func TestStartLimitOfOurMaking(t *testing.T) {
+func TestStartLimitOfOurMakingOnSystemd(t *testing.T) {
 	file := strings.Replace(notesFile, "StartLimitIntervalSec=0", "StartLimitIntervalSec=1h\nStartLimitBurst=2", 1)
 	grouptest.Units(t, map[string]string{notes: file})
 	grouptest.StartUnits(t, notes)
@@ -153,7 +155,7 @@ func TestStartLimitOfOurMaking(t *testing.T) {
 
 // What must not be stopped, or could not be started again, is refused by name and
 // with the reason.
-func TestRefusals(t *testing.T) {
+func TestRefusalsOnSystemd(t *testing.T) {
 	self, err := os.Executable()
 	must(t, err)
 	sleep := "[Service]\nExecStart=/bin/sleep 1000\n"
@@ -219,7 +221,9 @@ func connected(t *testing.T) (name string) {
 	for end := time.Now().Add(10 * time.Second); name == "" && time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		must(t, grouptest.Ask(func(ctx context.Context, m *systemd.Manager) error {
 			all, err := m.Services(ctx)
-			if i := slices.IndexFunc(all, func(s string) bool { return strings.HasPrefix(s, "firedrill-calls@") && s != "firedrill-calls@.service" }); i >= 0 {
+			if i := slices.IndexFunc(all, func(s string) bool {
+				return strings.HasPrefix(s, "firedrill-calls@") && s != "firedrill-calls@.service"
+			}); i >= 0 {
 				name = all[i]
 			}
 			return err

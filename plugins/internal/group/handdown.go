@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 
 	"github.com/firedrill-io/firedrill/internal/systemd"
 	"github.com/firedrill-io/firedrill/plugins/fault"
@@ -25,11 +26,13 @@ type HandDown struct {
 // is not the one to ask.
 func (g Group) HandDown(controller, file string) *HandDown {
 	_, err := os.Stat(filepath.Join(g.Dir(), file))
-	if !errors.Is(err, fs.ErrNotExist) || !g.V2() || path.Dir(g.Path) != "/"+systemd.Slice || !systemd.Running() {
+	slice, ok := strings.CutSuffix(path.Base(path.Dir(g.Path)), ".slice")
+	if !errors.Is(err, fs.ErrNotExist) || !g.V2() || !ok || !systemd.Running() {
 		return nil
 	}
-	// One for each group: two faults on two services end at different times.
-	return &HandDown{Unit: fmt.Sprintf("system-firedrill%d.slice", g.Inode), Controller: controller}
+	// One for each group: two faults on two services end at different times. The
+	// dash puts it into the slice, systemd.slice(5).
+	return &HandDown{Unit: fmt.Sprintf("%s-firedrill%d.slice", slice, g.Inode), Controller: controller}
 }
 
 // Start starts the unit; again is fine. A nil HandDown does nothing.
@@ -46,6 +49,19 @@ func (h *HandDown) Stop() error {
 		return nil
 	}
 	return systemd.Stop(h.Unit)
+}
+
+// Revert undoes a change of the setting by revert, unless its file is not there,
+// and stops the unit.
+func (h *HandDown) Revert(t fault.Target, s Setting, revert func() error) error {
+	if h == nil {
+		return revert()
+	}
+	var err error
+	if !s.Lacks(t) {
+		err = revert()
+	}
+	return errors.Join(err, h.Stop())
 }
 
 // Lacks says that the record's group is there without the file: what hands the
