@@ -50,7 +50,7 @@ func TestServiceOfSystemd(t *testing.T) {
 
 // The quota of a service outlives a daemon-reload and is accurate after it.
 func TestOnServiceOfSystemd(t *testing.T) {
-	grouptest.OnUnit(t, driver, Params{Quota: "20%", Service: "firedrill-sleeper"}, maxFile, func(t *testing.T, dir string) {
+	grouptest.OnUnit(t, driver, Params{Quota: "20%", Service: "fd-sleeper"}, maxFile, func(t *testing.T, dir string) {
 		spinner := grouptest.Spin(t, dir)
 		used := accurate(t, spinner.PID)
 		t.Logf("asked 20%%, got %.2f%%, %+.2f points", used, used-20)

@@ -13,7 +13,7 @@ import (
 func TestOnServiceOfSystemd(t *testing.T) {
 	device, _ := filesystemtest.Device(t, 32*mib)
 	const asked = 4 * mib
-	grouptest.OnUnit(t, driver, Params{Write: "4MiB/s", Device: device, Service: "firedrill-sleeper"}, v2File, func(t *testing.T, dir string) {
+	grouptest.OnUnit(t, driver, Params{Write: "4MiB/s", Device: device, Service: "fd-sleeper"}, v2File, func(t *testing.T, dir string) {
 		bytes, _ := runs(t, dir, device, "w", 64<<10)()
 		t.Logf("asked %d, got %.0f, %+.2f%%", asked, bytes, 100*(bytes/asked-1))
 		if math.Abs(bytes/asked-1) > within {

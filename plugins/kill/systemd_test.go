@@ -11,8 +11,8 @@ import (
 // A service that systemd starts again each time is killed each time, wherever it
 // has its group.
 func TestOnServiceOfSystemd(t *testing.T) {
-	const name = "firedrill-phoenix"
-	grouptest.Units(t, map[string]string{name + ".service": "[Unit]\nStartLimitIntervalSec=0\n[Service]\nSlice=firedrilltest-deep.slice\nExecStart=/bin/sleep 1000\nRestart=always\nRestartSec=50ms\n"})
+	const name = "fd-phoenix"
+	grouptest.Units(t, map[string]string{name + ".service": "[Unit]\nStartLimitIntervalSec=0\n[Service]\nSlice=fdtest-deep.slice\nExecStart=/bin/sleep 1000\nRestart=always\nRestartSec=50ms\n"})
 	grouptest.StartUnits(t, name+".service")
 	k := New()
 	c, err := k.Prepare(t.Context(), fault.Target{}, Params{Service: name, Every: "300ms"})

@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 
 // notes is a service of the tests, which comes back by itself unless it is masked.
 const (
-	notes     = "firedrill-notes.service"
+	notes     = "fd-notes.service"
 	notesFile = "[Unit]\nStartLimitIntervalSec=0\n[Service]\nExecStart=/bin/sleep 1000\nRestart=always\nRestartSec=50ms\n"
 )
 

@@ -25,21 +25,21 @@ var here = fault.Target{}
 // world is a service with all that brings one back: Restart=, a socket, a timer,
 // a unit that wants it; and one that requires it and goes with it.
 var world = map[string]string{
-	notes:                     notesFile,
-	"firedrill-notes.socket":  "[Socket]\nListenStream=/run/firedrill-notes.sock\n",
-	"firedrill-notes.timer":   "[Timer]\nOnActiveSec=100ms\nOnUnitInactiveSec=100ms\nAccuracySec=10ms\n",
-	"firedrill-wants.service": "[Unit]\nWants=" + notes + "\n[Service]\nExecStart=/bin/sleep 1000\n",
-	"firedrill-needs.service": "[Unit]\nRequires=" + notes + "\nAfter=" + notes + "\n[Service]\nExecStart=/bin/sleep 1000\n",
-	"firedrill-idle.service":  "[Unit]\nRequires=" + notes + "\n[Service]\nExecStart=/bin/sleep 1000\n",
+	notes:              notesFile,
+	"fd-notes.socket":  "[Socket]\nListenStream=/run/fd-notes.sock\n",
+	"fd-notes.timer":   "[Timer]\nOnActiveSec=100ms\nOnUnitInactiveSec=100ms\nAccuracySec=10ms\n",
+	"fd-wants.service": "[Unit]\nWants=" + notes + "\n[Service]\nExecStart=/bin/sleep 1000\n",
+	"fd-needs.service": "[Unit]\nRequires=" + notes + "\nAfter=" + notes + "\n[Service]\nExecStart=/bin/sleep 1000\n",
+	"fd-idle.service":  "[Unit]\nRequires=" + notes + "\n[Service]\nExecStart=/bin/sleep 1000\n",
 }
 
-var worldRuns = []string{"firedrill-notes.socket", "firedrill-notes.timer", notes, "firedrill-needs.service"}
+var worldRuns = []string{"fd-notes.socket", "fd-notes.timer", notes, "fd-needs.service"}
 
 func startWorld(t *testing.T) {
 	t.Helper()
 	grouptest.Units(t, world)
 	grouptest.StartUnits(t, worldRuns...)
-	t.Cleanup(func() { _ = os.Remove("/run/firedrill-notes.sock") })
+	t.Cleanup(func() { _ = os.Remove("/run/fd-notes.sock") })
 }
 
 // states is what systemd says of all units of the tests, and what lies in the
@@ -62,11 +62,11 @@ func states(t *testing.T) string {
 // tryAll does what would bring the service back.
 func tryAll(t *testing.T) {
 	t.Helper()
-	if c, err := net.Dial("unix", "/run/firedrill-notes.sock"); err == nil {
+	if c, err := net.Dial("unix", "/run/fd-notes.sock"); err == nil {
 		_ = c.Close()
 	}
 	err := grouptest.Ask(func(ctx context.Context, m *systemd.Manager) error {
-		return errors.Join(m.Start(ctx, "firedrill-wants.service"), m.Reload(ctx), m.Stop(ctx, "firedrill-wants.service"))
+		return errors.Join(m.Start(ctx, "fd-wants.service"), m.Reload(ctx), m.Stop(ctx, "fd-wants.service"))
 	})
 	must(t, err)
 	time.Sleep(300 * time.Millisecond) // RestartSec= and the timer
@@ -79,7 +79,7 @@ func TestStopHoldsOnSystemd(t *testing.T) {
 	main := mainOf(t, notes)
 	before := states(t)
 	s := New()
-	c := prepare(t, Params{Service: "firedrill-notes"})
+	c := prepare(t, Params{Service: "fd-notes"})
 	if o := observe(t, s, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
 		t.Errorf("before Apply: observed %s, %s: %s", o.State, o.Dose, o.Detail)
 	}
@@ -137,9 +137,9 @@ func TestIdleServiceStaysIdleOnSystemd(t *testing.T) {
 	startWorld(t)
 	before := states(t)
 	s := New()
-	c := prepare(t, Params{Service: "firedrill-wants"})
+	c := prepare(t, Params{Service: "fd-wants"})
 	must(t, s.Apply(t.Context(), here, c, 0, in(time.Minute)))
-	err := grouptest.Ask(func(ctx context.Context, m *systemd.Manager) error { return m.Start(ctx, "firedrill-wants.service") })
+	err := grouptest.Ask(func(ctx context.Context, m *systemd.Manager) error { return m.Start(ctx, "fd-wants.service") })
 	if !errors.Is(err, systemd.ErrMasked) {
 		t.Errorf("start: %v, want %v", err, systemd.ErrMasked)
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/firedrill-io/firedrill/plugins/internal/process"
 )
 
-// life is a service from one start to its end.
-type life struct {
+// Life is a service from one start to its end.
+type Life struct {
 	Active     string      `json:"active"`          // the state of the unit
 	Invocation string      `json:"invocation"`      // systemd's name for it
 	Main       *process.ID `json:"main,omitempty"`  // its main process, if it has one
@@ -23,8 +23,8 @@ type life struct {
 }
 
 // lifeOf reads what of the unit runs. A main process that ended just now is none.
-func lifeOf(u systemd.Unit) (life, error) {
-	l := life{Active: u.Active, Invocation: u.Invocation, Group: u.Group}
+func lifeOf(u systemd.Unit) (Life, error) {
+	l := Life{Active: u.Active, Invocation: u.Invocation, Group: u.Group}
 	if u.MainPID == 0 {
 		return l, nil
 	}
@@ -36,12 +36,12 @@ func lifeOf(u systemd.Unit) (life, error) {
 	return l, err
 }
 
-func (l life) running() bool { return systemd.Unit{Active: l.Active}.Running() }
+func (l Life) running() bool { return systemd.Unit{Active: l.Active}.Running() }
 
 // over counts the lives that are over, on the kernel's word: the main process has
 // ended (pidfd_open(2)), and the group has no process unless another life began
 // there.
-func over(ctx context.Context, unit string, list []life) (n int, err error) {
+func over(ctx context.Context, unit string, list []Life) (n int, err error) {
 	if len(list) == 0 {
 		return 0, nil
 	}
@@ -62,7 +62,7 @@ func over(ctx context.Context, unit string, list []life) (n int, err error) {
 }
 
 // over says whether l has ended, while the unit is as now.
-func (l life) over(now life) (bool, error) {
+func (l Life) over(now Life) (bool, error) {
 	if l.Main != nil {
 		if ended, err := l.Main.Ended(); err != nil || !ended {
 			return false, err
@@ -76,15 +76,15 @@ func (l life) over(now life) (bool, error) {
 }
 
 // current is the unit as it is now.
-func current(ctx context.Context, unit string) (life, error) {
+func current(ctx context.Context, unit string) (Life, error) {
 	m, err := systemd.Open(ctx)
 	if err != nil {
-		return life{}, err
+		return Life{}, err
 	}
 	defer m.Close()
 	u, err := m.Unit(ctx, unit)
 	if err != nil {
-		return life{}, err
+		return Life{}, err
 	}
 	return lifeOf(u)
 }
@@ -100,16 +100,16 @@ func processes(at string) (int, error) {
 	return len(pids), err
 }
 
-// file identifies the file of a unit: one that was replaced or written to has
+// File identifies the file of a unit: one that was replaced or written to has
 // another inode or time.
-type file struct {
+type File struct {
 	Path     string `json:"path,omitempty"`
 	Inode    uint64 `json:"inode,omitempty"`
 	Modified int64  `json:"modified,omitempty"` // ns since 1970
 }
 
-func identify(path string) (file, error) {
-	f := file{Path: path}
+func identify(path string) (File, error) {
+	f := File{Path: path}
 	if path == "" {
 		return f, nil
 	}
@@ -122,7 +122,7 @@ func identify(path string) (file, error) {
 }
 
 // changed says what happened to the file since; "" if nothing did.
-func (f file) changed() string {
+func (f File) changed() string {
 	now, err := identify(f.Path)
 	switch {
 	case errors.Is(err, os.ErrNotExist):

@@ -18,7 +18,7 @@ import (
 // What somebody does to the unit while it is stopped is seen, kept, and not undone;
 // what we did is.
 func TestUnitChangesMeanwhileOnSystemd(t *testing.T) {
-	const rival = "firedrill-rival.service"
+	const rival = "fd-rival.service"
 	path := "/run/systemd/system/" + notes
 	for name, c := range map[string]struct {
 		change  func(*testing.T, *systemd.Manager) error
@@ -126,7 +126,7 @@ func TestRevertFromEveryStepOnSystemd(t *testing.T) {
 			c := prepare(t, Params{Service: notes})
 			s := New()
 			p := s.plan(t.Context(), c)
-			p.Round = func() ([]life, int, error) { return []life{c.Before}, 0, mask(c.Masks) }
+			p.Round = func() ([]Life, int, error) { return []Life{c.Before}, 0, mask(c.Masks) }
 			must(t, s.runner.Apply(p, in(time.Minute), fault.Logger(t.Context())))
 			must(t, grouptest.Ask(func(ctx context.Context, m *systemd.Manager) error { return stopAt(ctx, m, c) }))
 			must(t, New().Revert(t.Context(), here, c))
@@ -160,20 +160,20 @@ func TestRefusalsOnSystemd(t *testing.T) {
 	must(t, err)
 	sleep := "[Service]\nExecStart=/bin/sleep 1000\n"
 	grouptest.Units(t, map[string]string{
-		notes:                       notesFile,
-		"firedrill-agent.service":   "[Unit]\nRequires=firedrill-below.service\nAfter=firedrill-below.service\n[Service]\nExecStart=" + self + " group-hold 1\n",
-		"firedrill-below.service":   sleep,
-		"firedrill-locked.service":  "[Unit]\nRefuseManualStop=yes\n" + sleep,
-		"firedrill-network.service": "[Unit]\nBefore=network.target\n" + sleep,
-		"firedrill-many@.service":   sleep,
-		"firedrill-calls.socket":    "[Socket]\nListenStream=/run/firedrill-calls.sock\nAccept=yes\n",
-		"firedrill-calls@.service":  sleep,
-		"firedrill-limit.service":   "[Unit]\nStartLimitIntervalSec=60\nStartLimitBurst=5\n" + sleep,
+		notes:                notesFile,
+		"fd-agent.service":   "[Unit]\nRequires=fd-below.service\nAfter=fd-below.service\n[Service]\nExecStart=" + self + " group-hold 1\n",
+		"fd-below.service":   sleep,
+		"fd-locked.service":  "[Unit]\nRefuseManualStop=yes\n" + sleep,
+		"fd-network.service": "[Unit]\nBefore=network.target\n" + sleep,
+		"fd-many@.service":   sleep,
+		"fd-calls.socket":    "[Socket]\nListenStream=/run/fd-calls.sock\nAccept=yes\n",
+		"fd-calls@.service":  sleep,
+		"fd-limit.service":   "[Unit]\nStartLimitIntervalSec=60\nStartLimitBurst=5\n" + sleep,
 	})
-	t.Cleanup(func() { _ = os.Remove("/run/firedrill-calls.sock") })
-	grouptest.StartUnits(t, "firedrill-below.service", "firedrill-agent.service", "firedrill-limit.service", "firedrill-calls.socket")
-	must(t, os.Symlink("/dev/null", "/run/systemd/system/firedrill-none.service"))
-	t.Cleanup(func() { _ = os.Remove("/run/systemd/system/firedrill-none.service"); grouptest.Reload(t) })
+	t.Cleanup(func() { _ = os.Remove("/run/fd-calls.sock") })
+	grouptest.StartUnits(t, "fd-below.service", "fd-agent.service", "fd-limit.service", "fd-calls.socket")
+	must(t, os.Symlink("/dev/null", "/run/systemd/system/fd-none.service"))
+	t.Cleanup(func() { _ = os.Remove("/run/systemd/system/fd-none.service"); grouptest.Reload(t) })
 	grouptest.Reload(t)
 	for name, c := range map[string]struct {
 		p     Params
@@ -182,16 +182,16 @@ func TestRefusalsOnSystemd(t *testing.T) {
 	}{
 		"part of systemd":      {Params{Service: "systemd-journald"}, "service", "part of systemd"},
 		"bus":                  {Params{Service: "dbus"}, "service", "with systemd"},
-		"agent":                {Params{Service: "firedrill-agent"}, "service", "Firedrill itself"},
-		"what the agent needs": {Params{Service: "firedrill-below"}, "service", "firedrill-agent.service"},
-		"refuses by itself":    {Params{Service: "firedrill-locked"}, "service", "by hand"},
-		"network":              {Params{Service: "firedrill-network"}, "service", "network.target"},
-		"template":             {Params{Service: "firedrill-many@"}, "service", "template"},
+		"agent":                {Params{Service: "fd-agent"}, "service", "Firedrill itself"},
+		"what the agent needs": {Params{Service: "fd-below"}, "service", "fd-agent.service"},
+		"refuses by itself":    {Params{Service: "fd-locked"}, "service", "by hand"},
+		"network":              {Params{Service: "fd-network"}, "service", "network.target"},
+		"template":             {Params{Service: "fd-many@"}, "service", "template"},
 		"one a connection":     {Params{Service: connected(t)}, "service", "for one connection"},
-		"unknown":              {Params{Service: "firedrill-note"}, "service", notes},
-		"masked":               {Params{Service: "firedrill-none"}, "service", "masked"},
+		"unknown":              {Params{Service: "fd-note"}, "service", notes},
+		"masked":               {Params{Service: "fd-none"}, "service", "masked"},
 		"not running":          {Params{Service: notes, Action: restart}, "service", "does not run"},
-		"too often":            {Params{Service: "firedrill-limit", Action: restart, Every: "12s"}, "every", "more than 12s"},
+		"too often":            {Params{Service: "fd-limit", Action: restart, Every: "12s"}, "every", "more than 12s"},
 	} {
 		_, err := New().Prepare(t.Context(), here, c.p)
 		var refused *fault.RefusedError
@@ -199,7 +199,7 @@ func TestRefusalsOnSystemd(t *testing.T) {
 			t.Errorf("%s: error %v, want a refusal of %s that says %q", name, err, c.field, c.says)
 		}
 	}
-	if _, err := New().Prepare(t.Context(), here, Params{Service: "firedrill-limit", Action: restart, Every: "13s"}); err != nil {
+	if _, err := New().Prepare(t.Context(), here, Params{Service: "fd-limit", Action: restart, Every: "13s"}); err != nil {
 		t.Errorf("just seldom enough: %v", err)
 	}
 	grouptest.StartUnits(t, notes)
@@ -215,14 +215,14 @@ func TestRefusalsOnSystemd(t *testing.T) {
 // connected is the service that systemd starts for a connection of ours.
 func connected(t *testing.T) (name string) {
 	t.Helper()
-	c, err := net.Dial("unix", "/run/firedrill-calls.sock")
+	c, err := net.Dial("unix", "/run/fd-calls.sock")
 	must(t, err)
 	t.Cleanup(func() { _ = c.Close() })
 	for end := time.Now().Add(10 * time.Second); name == "" && time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		must(t, grouptest.Ask(func(ctx context.Context, m *systemd.Manager) error {
 			all, err := m.Services(ctx)
 			if i := slices.IndexFunc(all, func(s string) bool {
-				return strings.HasPrefix(s, "firedrill-calls@") && s != "firedrill-calls@.service"
+				return strings.HasPrefix(s, "fd-calls@") && s != "fd-calls@.service"
 			}); i >= 0 {
 				name = all[i]
 			}

@@ -29,7 +29,7 @@ func refuse(ctx context.Context, m *systemd.Manager, asked string, u systemd.Uni
 	case u.Stale:
 		return fault.Refuse(field, "the files of %s were changed since systemd read them, so what is started again would be another service; run systemctl daemon-reload first", u.Name)
 	case u.Busy || u.Active != "active" && u.Active != "inactive" && u.Active != "failed":
-		return fault.Refuse(field, "%s is just %s (%s), so what is found is not how it will be; wait until it runs or is stopped", u.Name, u.Active, u.Sub)
+		return fault.Refuse(field, "%s is %s (%s) and just being started or stopped; wait until that is over", u.Name, u.Active, u.Sub)
 	}
 	return spare(u)
 }

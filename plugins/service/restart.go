@@ -25,7 +25,7 @@ func (c *Change) prepareRestart(ctx context.Context, m *systemd.Manager, u syste
 
 // restart is a round: what runs is restarted; what does not is left, and counts as
 // missed.
-func (s *Plugin) restart(c Change) (restarted []life, missed int, err error) {
+func (s *Plugin) restart(c Change) (restarted []Life, missed int, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	m, err := systemd.Open(ctx)
@@ -50,5 +50,5 @@ func (s *Plugin) restart(c Change) (restarted []life, missed int, err error) {
 	if !s.noEffect {
 		err = m.Restart(ctx, u.Name)
 	}
-	return []life{l}, 0, err
+	return []Life{l}, 0, err
 }

@@ -51,8 +51,8 @@ type Change struct {
 	Owner   string `json:"owner"` // names the injection's mark
 	Unit    string `json:"unit"`
 	Action  string `json:"action"`
-	Before  life   `json:"before"`
-	File    file   `json:"file"` // the unit was loaded from
+	Before  Life   `json:"before"`
+	File    File   `json:"file"` // the unit was loaded from
 	// Masks are the units that a stop masks: the service, and what starts it.
 	Masks []string `json:"masks,omitempty"`
 	// Ran are the units that ran and that a stop ends, in the order in which they
@@ -66,13 +66,13 @@ const changeVersion = 1
 
 // Plugin is the fault.
 type Plugin struct {
-	runner *rounds.Runner[life]
+	runner *rounds.Runner[Life]
 	// noEffect is a switch of tests: the manager is not asked to stop or restart.
 	noEffect bool
 }
 
 // New returns the plugin.
-func New() *Plugin { return &Plugin{runner: rounds.New[life](Kind)} }
+func New() *Plugin { return &Plugin{runner: rounds.New[Life](Kind)} }
 
 var _ fault.Plugin[Params, Change] = (*Plugin)(nil)
 
@@ -110,7 +110,7 @@ func (*Plugin) Prepare(ctx context.Context, _ fault.Target, p Params) (Change, e
 		return c, err
 	}
 	defer m.Close()
-	u, err := m.Unit(ctx, name)
+	u, err := settled(ctx, m, name)
 	if err != nil {
 		return c, err
 	}
@@ -128,6 +128,19 @@ func (*Plugin) Prepare(ctx context.Context, _ fault.Target, p Params) (Change, e
 		return c, c.prepareRestart(ctx, m, u)
 	}
 	return c, c.prepareStop(ctx, m, u)
+}
+
+// settleTime is how long a unit may have a job: a timer that starts what runs gives
+// it one for a moment.
+const settleTime = time.Second
+
+// settled reads a unit when it has no job, or after a while.
+func settled(ctx context.Context, m *systemd.Manager, name string) (u systemd.Unit, err error) {
+	for end := time.Now().Add(settleTime); ; time.Sleep(10 * time.Millisecond) {
+		if u, err = m.Unit(ctx, name); err != nil || !u.Busy || time.Now().After(end) {
+			return u, err
+		}
+	}
 }
 
 // Apply implements fault.Plugin.
@@ -185,24 +198,21 @@ func (s *Plugin) Revert(ctx context.Context, t fault.Target, c Change) error {
 		if err != nil || !begun {
 			return err
 		}
-		if err := c.giveBack(ctx); err != nil && !settled(err) {
-			return err
-		} else if err != nil {
-			return errors.Join(err, s.runner.Revert(c.Owner))
+		err = c.giveBack(ctx)
+		if err != nil && !errors.Is(err, fault.ErrStuck) && !errors.Is(err, fault.ErrGone) {
+			return err // to be tried again
 		}
+		return errors.Join(err, s.runner.Revert(c.Owner))
 	}
 	return s.runner.Revert(c.Owner)
 }
 
-// settled says that an error of giveBack leaves nothing to be tried again.
-func settled(err error) bool { return errors.Is(err, fault.ErrStuck) || errors.Is(err, fault.ErrGone) }
-
-func (s *Plugin) plan(ctx context.Context, c Change) rounds.Plan[life] {
-	p := rounds.Plan[life]{Owner: c.Owner, Every: c.Every, Gone: func(list []life) (int, error) { return over(ctx, c.Unit, list) }}
+func (s *Plugin) plan(ctx context.Context, c Change) rounds.Plan[Life] {
+	p := rounds.Plan[Life]{Owner: c.Owner, Every: c.Every, Gone: func(list []Life) (int, error) { return over(ctx, c.Unit, list) }}
 	if c.Action == restart {
-		p.Round = func() ([]life, int, error) { return s.restart(c) }
+		p.Round = func() ([]Life, int, error) { return s.restart(c) }
 	} else {
-		p.Round = func() ([]life, int, error) { return s.stop(c) }
+		p.Round = func() ([]Life, int, error) { return s.stop(c) }
 	}
 	return p
 }

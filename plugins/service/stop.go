@@ -76,7 +76,7 @@ func withRequiring(ctx context.Context, m *systemd.Manager, list []systemd.Unit)
 }
 
 // stop masks and stops, in that order.
-func (s *Plugin) stop(c Change) (stopped []life, missed int, err error) {
+func (s *Plugin) stop(c Change) (stopped []Life, missed int, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	m, err := systemd.Open(ctx)
@@ -96,14 +96,18 @@ func (s *Plugin) stop(c Change) (stopped []life, missed int, err error) {
 		return nil, 0, err
 	}
 	// From here on the mark stays, and with it what Revert has to do.
-	stopped = []life{l}
+	stopped = []Life{l}
 	if err := m.Reload(ctx); err != nil {
 		return stopped, 0, err
 	}
 	if err := c.masked(ctx, m); err != nil || s.noEffect {
 		return stopped, 0, err
 	}
-	return stopped, 0, m.Stop(ctx, c.Masks...)
+	err = m.Stop(ctx, c.Masks...)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("%w: %s takes longer than %s to stop (TimeoutStopSec=); fault kill does not wait for it", err, c.Unit, limit)
+	}
+	return stopped, 0, err
 }
 
 // mask masks all units, or none.

@@ -15,7 +15,7 @@ import (
 // fault, whether anybody reloaded meanwhile or not; other configuration of the
 // unit stays.
 func TestKeepOnSystemd(t *testing.T) {
-	const unit = "firedrill-kept.service"
+	const unit = "fd-kept.service"
 	grouptest.Units(t, map[string]string{unit: "[Service]\nExecStart=/bin/sleep 1000\nTasksMax=100\n"})
 	grouptest.StartUnits(t, unit)
 	theirs := systemd.DropIn{Unit: unit, Name: "50-TasksMax.conf", Text: "[Service]\nTasksMax=99\n"}

@@ -16,7 +16,7 @@ import (
 
 // sleeper is a service of the tests. It ends by force after a second, where it
 // can't end by itself.
-const sleeper = "firedrill-sleeper.service"
+const sleeper = "fd-sleeper.service"
 
 const sleeperFile = "[Service]\nExecStart=/bin/sleep 1000\nTimeoutStopSec=1\n"
 
