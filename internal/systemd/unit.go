@@ -4,8 +4,8 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -74,6 +74,9 @@ func get[T any](properties map[string]any, key string) T {
 	return v
 }
 
+// unitPath is where unit files of the host lie, systemd.unit(5).
+var unitPath = []string{"/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"}
+
 // Services lists the services that are loaded, and those that have a file.
 func (m *Manager) Services(ctx context.Context) ([]string, error) {
 	const pattern = "*.service"
@@ -81,18 +84,18 @@ func (m *Manager) Services(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list units: %w", err)
 	}
-	files, err := m.c.ListUnitFilesByPatternsContext(ctx, nil, []string{pattern})
-	if err != nil {
-		return nil, fmt.Errorf("list unit files: %w", err)
-	}
 	var names []string
 	for _, u := range loaded {
 		if u.LoadState == "loaded" {
 			names = append(names, u.Name)
 		}
 	}
-	for _, f := range files {
-		names = append(names, f.Path[strings.LastIndexByte(f.Path, '/')+1:])
+	// The manager would read each file to say whether it is enabled.
+	for _, folder := range unitPath {
+		files, _ := filepath.Glob(filepath.Join(folder, pattern)) // the pattern is right
+		for _, f := range files {
+			names = append(names, filepath.Base(f))
+		}
 	}
 	slices.Sort(names)
 	return slices.Compact(names), nil

@@ -73,9 +73,9 @@ func (Plugin) Prepare(_ context.Context, _ fault.Target, p Params) (Change, erro
 	if err != nil {
 		return Change{}, err
 	}
-	down := g.HandDown("cpu", maxFile)
+	down := g.HandDown("cpu")
 	before := untouched
-	if down == nil {
+	if down == nil || g.Has(maxFile) {
 		if before, err = read(g); err != nil {
 			return Change{}, err
 		}
@@ -94,10 +94,8 @@ func (Plugin) Prepare(_ context.Context, _ fault.Target, p Params) (Change, erro
 
 // Apply implements fault.Plugin.
 func (Plugin) Apply(_ context.Context, t fault.Target, c Change, _, _ fault.BootTime) error {
-	if err := c.HandDown.Start(); err != nil {
-		return err
-	}
-	if err := c.Quota.Apply(t); err != nil {
+	err := c.HandDown.Apply(func() error { return c.Quota.Apply(t) }, func() bool { return c.Quota.Holds(t) })
+	if err != nil {
 		return err
 	}
 	return c.Keep.Apply()

@@ -123,7 +123,7 @@ func find(service, at string) (g group.Group, down *group.HandDown, err error) {
 		g, err = group.Find("io", service, at)
 	}
 	if err == nil {
-		down = g.HandDown("io", v2File)
+		down = g.HandDown("io")
 	}
 	if err == nil && down == nil && !g.Has(v1Bytes+"read_bps_device") && !g.Has(v2File) {
 		err = fmt.Errorf("%w: %s has no limits of I/O: the kernel lacks them (CONFIG_BLK_DEV_THROTTLING), or the groups above it do not hand the controller down (cgroup.subtree_control)", fault.ErrUnsupported, g.Path)

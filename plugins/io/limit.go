@@ -63,7 +63,7 @@ func (c Change) file(l Limit) group.Setting { return group.Setting{Group: c.Grou
 
 // before is read for a group that has no limits yet, too.
 func (c Change) before(t fault.Target, l Limit) (string, error) {
-	if c.HandDown != nil {
+	if c.HandDown != nil && !c.Group.Has(v2File) {
 		return "max", nil
 	}
 	return c.read(t, l)
@@ -105,13 +105,19 @@ func (c Change) write(l Limit, value string) error {
 
 // Apply implements fault.Plugin. It looks at all limits before it sets one.
 func (Plugin) Apply(_ context.Context, t fault.Target, c Change, _, _ fault.BootTime) error {
-	if err := c.HandDown.Start(); err != nil {
-		return err
-	}
-	if err := c.set(t); err != nil {
+	if err := c.HandDown.Apply(func() error { return c.set(t) }, func() bool { return c.holds(t) }); err != nil {
 		return err
 	}
 	return c.Keep.Apply()
+}
+
+func (c Change) holds(t fault.Target) bool {
+	for _, l := range c.Limits {
+		if now, err := c.read(t, l); err != nil || now != l.After {
+			return false
+		}
+	}
+	return true
 }
 
 func (c Change) set(t fault.Target) error {

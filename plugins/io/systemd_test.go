@@ -14,7 +14,12 @@ func TestOnServiceOfSystemd(t *testing.T) {
 	device, _ := filesystemtest.Device(t, 32*mib)
 	const asked = 4 * mib
 	grouptest.OnUnit(t, driver, Params{Write: "4MiB/s", Device: device, Service: "fd-sleeper"}, v2File, func(t *testing.T, dir string) {
-		bytes, _ := runs(t, dir, device, "w", 64<<10)()
+		var bytes float64
+		for range 3 { // a limit is a ceiling, and a machine that is too busy for a moment stays below it
+			if bytes, _ = runs(t, dir, device, "w", 64<<10)(); bytes >= asked*(1-within) {
+				break
+			}
+		}
 		t.Logf("asked %d, got %.0f, %+.2f%%", asked, bytes, 100*(bytes/asked-1))
 		if math.Abs(bytes/asked-1) > within {
 			t.Errorf("got %.0f bytes per second, asked was %d", bytes, asked)

@@ -84,9 +84,9 @@ func (Plugin) Prepare(_ context.Context, _ fault.Target, p Params) (Change, erro
 	if err != nil {
 		return Change{}, err
 	}
-	c := Change{Version: changeVersion, HandDown: g.HandDown("pids", limitFile), Keep: g.Keep(limitFile, fmt.Sprintf("TasksMax=%d", p.Limit))}
+	c := Change{Version: changeVersion, HandDown: g.HandDown("pids"), Keep: g.Keep(limitFile, fmt.Sprintf("TasksMax=%d", p.Limit))}
 	before := unlimited
-	if c.HandDown == nil {
+	if c.HandDown == nil || g.Has(limitFile) {
 		if before, err = cgroup.Read(g.Dir(), limitFile); err != nil {
 			return Change{}, err
 		}
@@ -109,10 +109,8 @@ func (Plugin) Prepare(_ context.Context, _ fault.Target, p Params) (Change, erro
 
 // Apply implements fault.Plugin.
 func (Plugin) Apply(_ context.Context, t fault.Target, c Change, _, _ fault.BootTime) error {
-	if err := c.HandDown.Start(); err != nil {
-		return err
-	}
-	if err := c.Limit.Apply(t); err != nil {
+	err := c.HandDown.Apply(func() error { return c.Limit.Apply(t) }, func() bool { return c.Limit.Holds(t) })
+	if err != nil {
 		return err
 	}
 	return c.Keep.Apply()

@@ -8,6 +8,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/firedrill-io/firedrill/internal/systemd"
 	"github.com/firedrill-io/firedrill/plugins/fault"
@@ -22,12 +23,13 @@ type HandDown struct {
 	Controller string `json:"controller"`
 }
 
-// HandDown is what it takes for g to have file; nil if it has it, or if systemd
-// is not the one to ask.
-func (g Group) HandDown(controller, file string) *HandDown {
-	_, err := os.Stat(filepath.Join(g.Dir(), file))
+// HandDown is what it takes for g to have the files of a controller for as long as
+// a fault lasts; nil if systemd is not the one to ask. That g has them now says
+// nothing: whoever asked for them may be gone, and the manager takes them away with
+// what it does next.
+func (g Group) HandDown(controller string) *HandDown {
 	slice, ok := strings.CutSuffix(path.Base(path.Dir(g.Path)), ".slice")
-	if !errors.Is(err, fs.ErrNotExist) || !g.V2() || !ok || !systemd.Running() {
+	if !g.V2() || !ok || !systemd.Running() {
 		return nil
 	}
 	// One for each group: two faults on two services end at different times. The
@@ -35,12 +37,44 @@ func (g Group) HandDown(controller, file string) *HandDown {
 	return &HandDown{Unit: fmt.Sprintf("%s-firedrill%d.slice", slice, g.Inode), Controller: controller}
 }
 
-// Start starts the unit; again is fine. A nil HandDown does nothing.
-func (h *HandDown) Start() error {
+// The manager sets up all groups of a slice anew, and one by one, when a controller
+// is handed on: for a moment a file may be gone, or set back.
+const (
+	settleTime = 2 * time.Second
+	steadyTime = 150 * time.Millisecond
+)
+
+// Apply starts the unit, again is fine, and makes a change by apply, until holds
+// says for a while that it is there. A nil HandDown does apply alone.
+func (h *HandDown) Apply(apply func() error, holds func() bool) error {
 	if h == nil {
-		return nil
+		return apply()
 	}
-	return systemd.HandDown(h.Unit, h.Controller)
+	if err := systemd.HandDown(h.Unit, h.Controller); err != nil {
+		return err
+	}
+	for end := time.Now().Add(settleTime); ; {
+		err := apply()
+		if err == nil && steady(holds) {
+			return nil
+		}
+		if time.Now().After(end) {
+			if err == nil {
+				err = fmt.Errorf("set a limit of a service: systemd sets it back again and again; see what else sets %s of its units", h.Controller)
+			}
+			return err
+		}
+		time.Sleep(steadyTime / 10)
+	}
+}
+
+func steady(holds func() bool) bool {
+	for end := time.Now().Add(steadyTime); time.Now().Before(end); time.Sleep(steadyTime / 10) {
+		if !holds() {
+			return false
+		}
+	}
+	return true
 }
 
 // Stop stops the unit; one that is not there is fine.
