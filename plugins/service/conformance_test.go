@@ -28,18 +28,12 @@ const (
 // in a lab host.
 func TestConformanceOnSystemd(t *testing.T) {
 	need.Check(t, need.Root, need.Systemd)
-	for action, c := range map[string]faulttest.Case{
-		stop:    {Meter: meter, Disturb: someoneStartsIt()},
-		restart: {Alone: "a service that was restarted stays so, whoever restarts it again"},
-	} {
-		t.Run(action, func(t *testing.T) {
-			grouptest.Units(t, map[string]string{notes: notesFile})
-			grouptest.StartUnits(t, notes)
-			c.Params = Params{Service: notes, Action: action}
-			c.OnMachine, c.Patience = true, 20*time.Second
-			faulttest.Run(t, driver, c)
-		})
-	}
+	grouptest.Units(t, map[string]string{notes: notesFile})
+	grouptest.StartUnits(t, notes)
+	faulttest.Run(t, driver, faulttest.Case{
+		Params: Params{Service: notes}, OnMachine: true, Patience: 20 * time.Second,
+		Meter: meter, Disturb: someoneStartsIt(),
+	})
 }
 
 // meter counts the processes of the service on the kernel's word.
