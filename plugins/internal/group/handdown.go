@@ -44,27 +44,30 @@ const (
 	steadyTime = 150 * time.Millisecond
 )
 
-// Apply starts the unit, again is fine, and makes a change by apply, until holds
-// says for a while that it is there. A nil HandDown does apply alone.
-func (h *HandDown) Apply(apply func() error, holds func() bool) error {
+// Apply starts the unit, again is fine, and makes a change of the setting by apply,
+// until holds says for a while that it is there. A nil HandDown does apply alone.
+func (h *HandDown) Apply(t fault.Target, s Setting, apply func() error, holds func() bool) error {
 	if h == nil {
 		return apply()
 	}
 	if err := systemd.HandDown(h.Unit, h.Controller); err != nil {
 		return err
 	}
-	for end := time.Now().Add(settleTime); ; {
+	for end := time.Now().Add(settleTime); ; time.Sleep(steadyTime / 10) {
 		err := apply()
-		if err == nil && steady(holds) {
+		switch lacks := s.Lacks(t); {
+		case err == nil && steady(holds):
 			return nil
-		}
-		if time.Now().After(end) {
-			if err == nil {
-				err = fmt.Errorf("set a limit of a service: systemd sets it back again and again; see what else sets %s of its units", h.Controller)
-			}
+		case errors.Is(err, fault.ErrGone) && !lacks:
 			return err
+		case time.Now().Before(end):
+		case lacks:
+			return fmt.Errorf("%w: systemd could not hand the controller %s on to %s; with CONFIG_RT_GROUP_SCHED the kernel refuses cpu while a process in some group is scheduled in real time", fault.ErrUnsupported, h.Controller, s.Group.Path)
+		case err != nil:
+			return err
+		default:
+			return fmt.Errorf("set %s of %s: systemd sets it back again and again; see what else sets limits of its units", s.File, s.Group.Path)
 		}
-		time.Sleep(steadyTime / 10)
 	}
 }
 
