@@ -57,22 +57,18 @@ func OnUnit(t *testing.T, d fault.Driver, params any, file string, measure func(
 	Reload(t)
 	u.asFound(t) // nor does the manager know anything that it could write now
 
-	for _, reload := range []bool{false, true} {
-		change = u.begin(t)
-		if reload {
-			Reload(t)
-		}
-		RestartUnit(t, sleeper)
-		if o := u.observe(t, change); o.Dose != fault.NotInForce || !strings.Contains(o.Detail, "is another one now") {
-			t.Errorf("after a restart: observed %s, %s: %s", o.State, o.Dose, o.Detail)
-		}
-		for range 2 {
-			if err := d.Revert(t.Context(), fault.Target{}, change); !errors.Is(err, fault.ErrGone) {
-				t.Errorf("revert after a restart: error %v, want %v", err, fault.ErrGone)
-			}
-		}
-		u.asFound(t)
+	change = u.begin(t)
+	Reload(t) // now the service that is started anew gets the limit, too
+	RestartUnit(t, sleeper)
+	if o := u.observe(t, change); o.Dose != fault.NotInForce || !strings.Contains(o.Detail, "is another one now") {
+		t.Errorf("after a restart: observed %s, %s: %s", o.State, o.Dose, o.Detail)
 	}
+	for range 2 {
+		if err := d.Revert(t.Context(), fault.Target{}, change); !errors.Is(err, fault.ErrGone) {
+			t.Errorf("revert after a restart: error %v, want %v", err, fault.ErrGone)
+		}
+	}
+	u.asFound(t)
 }
 
 // unitFault is a fault on the service of the tests.
