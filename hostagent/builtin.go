@@ -23,4 +23,5 @@ import (
 	_ "github.com/firedrill-io/firedrill/plugins/pids"
 	_ "github.com/firedrill-io/firedrill/plugins/powerloss"
 	_ "github.com/firedrill-io/firedrill/plugins/reset"
+	_ "github.com/firedrill-io/firedrill/plugins/service"
 )

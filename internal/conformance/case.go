@@ -25,6 +25,10 @@ type Case struct {
 	Refused string
 	// Target, if set, completes the target of a fault that is driven out-of-band.
 	Target func(*Host, fault.Target) fault.Target
+	// OnMachine puts the plugin through the histories on this machine itself, where
+	// a lab host lacks what the fault acts on (systemd). It is for machines that are
+	// thrown away afterwards.
+	OnMachine bool
 	// Setup makes the host ready; what it does counts as found.
 	Setup func(*Host) error
 	// Meter reads the dose from the kernel without the plugin. While the fault is

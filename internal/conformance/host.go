@@ -12,13 +12,17 @@ import (
 // Host is the lab host under test, as seen from the test.
 type Host struct {
 	Name string
-	Lab  *lab.Lab
+	Lab  *lab.Lab // nil: the machine itself is under test
 
 	pid1 int // in the machine's pid namespace; another one after each power-on
 }
 
 // refresh finds the host's first process again.
 func (h *Host) refresh() error {
+	if h.Lab == nil {
+		h.pid1 = 1
+		return nil
+	}
 	ctx, cancel := bounded()
 	defer cancel()
 	s, err := h.Lab.Power().Status(ctx, h.Name)

@@ -22,7 +22,7 @@ type Overlap struct {
 // RaiseOverlap raises a lab and makes the host under test ready; what setup does
 // counts as found. The caller must Close it.
 func RaiseOverlap(ctx context.Context, setup func(*Host) error) (*Overlap, error) {
-	p, err := raise(ctx, Subject{})
+	p, err := raise(ctx, Subject{}, false)
 	if err != nil {
 		return nil, fmt.Errorf("raise lab: %w", err)
 	}

@@ -28,9 +28,10 @@ func bounded() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), callTime)
 }
 
-// place is a lab with the host under test and, beside it, its neighbours.
+// place is a lab with the host under test and, beside it, its neighbours; or the
+// machine alone.
 type place struct {
-	lab    *lab.Lab
+	lab    *lab.Lab // nil: the machine itself is the host
 	host   *Host
 	beside bool   // the agent is on the machine, not in the host
 	folder string // of the stand-in, when it is beside
@@ -58,13 +59,17 @@ func neighbourhood() inventory.Inventory {
 	}
 }
 
-// raise raises the lab; the caller must close the place.
-func raise(ctx context.Context, s Subject) (*place, error) {
-	l, err := lab.Up(ctx, lab.Config{Inventory: neighbourhood()})
-	if err != nil {
-		return nil, err
+// raise raises the lab, unless the machine itself is the host; the caller must
+// close the place.
+func raise(ctx context.Context, s Subject, onMachine bool) (*place, error) {
+	var l *lab.Lab
+	var err error
+	if !onMachine {
+		if l, err = lab.Up(ctx, lab.Config{Inventory: neighbourhood()}); err != nil {
+			return nil, err
+		}
 	}
-	p := &place{lab: l, host: &Host{Name: "a", Lab: l}, beside: s.Info.OutOfBand}
+	p := &place{lab: l, host: &Host{Name: "a", Lab: l}, beside: s.Info.OutOfBand || onMachine}
 	p.start = launchRequest{Kind: s.Info.Kind, Path: s.Path, Args: s.Args, Confined: s.Confined, Capabilities: s.Info.Needs.Capabilities}
 	if p.beside {
 		p.folder, err = os.MkdirTemp("", "faulttest")
@@ -98,6 +103,9 @@ func (p *place) close() error {
 	if p.folder != "" {
 		_ = os.RemoveAll(p.folder)
 	}
+	if p.lab == nil {
+		return nil
+	}
 	return p.lab.Down()
 }
 
@@ -105,7 +113,10 @@ func (p *place) close() error {
 func (p *place) target(c Case) fault.Target {
 	t := fault.Target{Host: p.host.Name, StateDir: "/state"}
 	if p.beside {
-		t.Power, t.StateDir = p.lab.PowerSocket(), p.folder
+		t.StateDir = p.folder
+	}
+	if p.beside && p.lab != nil {
+		t.Power = p.lab.PowerSocket()
 	}
 	if c.Target != nil {
 		t = c.Target(p.host, t)
@@ -154,19 +165,19 @@ func (p *place) startInside(folder string, in, out *os.File) (kill func(), err e
 	return func() { _ = hp.Close() }, nil // kills it
 }
 
-// startBeside starts it as an out-of-band agent: on the machine, but in the
-// network namespace of the fabric.
+// startBeside starts it on the machine: as an out-of-band agent, in the network
+// namespace of the fabric, or as the machine's own.
 func (p *place) startBeside(folder string, in, out *os.File) (kill func(), err error) {
-	ns, err := netns.Open(p.lab.FabricNS())
-	if err != nil {
-		return nil, err
-	}
-	defer ns.Close()
 	var pr *proc.Process
-	err = ns.Do(func() error {
+	start := func() error {
 		pr, err = proc.Start(proc.Spec{Path: proc.Self, Args: []string{roleStandIn, folder}, Stdin: in, Stdout: out, Stderr: os.Stderr})
 		return err
-	})
+	}
+	if p.lab == nil {
+		err = start()
+	} else {
+		err = p.inFabric(start)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -176,8 +187,20 @@ func (p *place) startBeside(folder string, in, out *os.File) (kill func(), err e
 	}, nil
 }
 
+func (p *place) inFabric(fn func() error) error {
+	ns, err := netns.Open(p.lab.FabricNS())
+	if err != nil {
+		return err
+	}
+	defer ns.Close()
+	return ns.Do(fn)
+}
+
 // digest lists the host from inside.
 func (p *place) digest() (digest.Digest, error) {
+	if p.lab == nil {
+		return listing()
+	}
 	r, w, err := os.Pipe()
 	if err != nil {
 		return digest.Digest{}, err
@@ -205,11 +228,15 @@ func (p *place) digest() (digest.Digest, error) {
 
 // writeDigest is the role that runs inside the host.
 func writeDigest(w io.Writer) error {
-	d, err := digest.Host(digest.HostOptions{Folders: []string{"/tmp", "/data"}})
+	d, err := listing()
 	if err != nil {
 		return err
 	}
 	return json.NewEncoder(w).Encode(d)
+}
+
+func listing() (digest.Digest, error) {
+	return digest.Host(digest.HostOptions{Folders: []string{"/tmp", "/data"}})
 }
 
 // settles is how long the host may take to be as it was. One that was switched
@@ -218,7 +245,7 @@ func (p *place) settles(c Case) time.Duration {
 	if c.Patience != 0 {
 		return c.Patience
 	}
-	if p.beside {
+	if p.beside && p.lab != nil {
 		return 10 * time.Second
 	}
 	return 2 * time.Second

@@ -58,7 +58,7 @@ func (s *Suite) Ready(ctx context.Context) error {
 	if s.place != nil {
 		return nil
 	}
-	p, err := raise(ctx, s.subject)
+	p, err := raise(ctx, s.subject, s.c.OnMachine)
 	if err != nil {
 		return fmt.Errorf("raise lab: %w", err)
 	}

@@ -38,6 +38,10 @@ type Destroyed struct {
 // until they are reverted, plugins/internal/rounds.
 const marksFolder = "/run/firedrill/marks"
 
+// controlFolder is where systemd keeps settings of units until the next boot, and
+// where faults mask units: internal/systemd.
+const controlFolder = "/run/systemd/system.control"
+
 // Host lists the host from inside: the caller's namespaces, the cgroup mounts
 // it sees, its network settings, its clock, our files.
 func Host(o HostOptions) (Digest, error) {
@@ -67,7 +71,7 @@ func Host(o HostOptions) (Digest, error) {
 	)
 	l.mounts(roots.Sys, mounts)
 	l.sysctls(roots.Proc)
-	l.files(append(slices.Clone(o.Folders), marksFolder), 1)
+	l.files(append(slices.Clone(o.Folders), marksFolder, controlFolder), 1)
 	return l.digest(func(line string) bool { return !destroyed(line, o.Destroyed) }), err
 }
 

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	sd "github.com/coreos/go-systemd/v22/dbus"
@@ -38,14 +37,23 @@ func Delegate(name, description string, pid int, weight uint64) error {
 		property("CPUWeight", weight), property("TasksMax", ^uint64(0)))
 }
 
-// HandDown starts a slice beside the services that asks for a controller ("cpu"),
-// so that the manager hands it on to all units of Slice; it changes no unit.
-// One that is there already is fine.
+// asking are the properties by which a unit asks for a controller without a
+// limit for anything, systemd.resource-control(5).
+var asking = map[string]sd.Property{
+	"cpu":  property("CPUWeight", uint64(100)),
+	"io":   property("IOAccounting", true),
+	"pids": property("TasksAccounting", true),
+}
+
+// HandDown starts a slice that asks for a controller ("cpu", "io" or "pids"), so
+// that the manager hands it on to all units of the slice that the name says; it
+// changes no unit. One that is there already is fine.
 func HandDown(name, controller string) error {
-	if controller != "cpu" {
+	p, ok := asking[controller]
+	if !ok {
 		return fmt.Errorf("start %s: no unit asks for controller %q", name, controller)
 	}
-	return start(name, "Firedrill: keeps the controller "+controller+" for services", property("CPUWeight", uint64(100)))
+	return start(name, "Firedrill: keeps the controller "+controller+" for services", p)
 }
 
 // Stop stops a unit; one that is not there is no error.
@@ -72,29 +80,17 @@ func start(name, description string, properties ...sd.Property) error {
 func ask(verb, name string, call func(context.Context, *sd.Conn, chan<- string) error, fine string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	c, err := sd.NewSystemdConnectionContext(ctx)
+	m, err := Open(ctx)
 	if err != nil {
-		return fmt.Errorf("%s unit %s: dial systemd: %w", verb, name, err)
+		return fmt.Errorf("%s unit %s: %w", verb, name, err)
 	}
-	defer c.Close()
-	done := make(chan string, 1)
-	err = call(ctx, c, done)
+	defer m.Close()
+	err = m.job(ctx, verb, name, func(done chan<- string) (int, error) { return 0, call(ctx, m.c, done) })
 	var said dbus.Error
 	if errors.As(err, &said) && said.Name == fine {
 		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("%s unit %s: %w", verb, name, err)
-	}
-	select {
-	case result := <-done:
-		if !strings.EqualFold(result, "done") {
-			return fmt.Errorf("%s unit %s: systemd says %s; see systemctl status", verb, name, result)
-		}
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("%s unit %s: systemd does not end the job: %w", verb, name, ctx.Err())
-	}
+	return err
 }
 
 // Reload has the manager read all unit files anew.

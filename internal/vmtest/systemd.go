@@ -29,7 +29,7 @@ TTYPath=/dev/ttyS0
 // handOver becomes systemd, with the units of the job.
 func handOver(self []byte) error {
 	wants := filepath.Join(units, "multi-user.target.wants")
-	if err := errors.Join(mount("tmpfs", "/run", "tmpfs", "mode=755"), os.MkdirAll(wants, 0o755), os.WriteFile(program, self, 0o700)); err != nil {
+	if err := errors.Join(withoutGenerators(), mount("tmpfs", "/run", "tmpfs", "mode=755"), os.MkdirAll(wants, 0o755), os.WriteFile(program, self, 0o700)); err != nil {
 		return err
 	}
 	add := func(name, text string) error {

@@ -112,6 +112,11 @@ func (b bandwidth) lowered(percent float64) bandwidth {
 	return b
 }
 
+// keep is what makes systemd keep the quota in a unit's group.
+func (b bandwidth) keep(g group.Group) *group.Keep {
+	return g.Keep(b.file, "CPUQuota="+strconv.FormatFloat(b.percent(), 'f', 2, 64)+"%", fmt.Sprintf("CPUQuotaPeriodSec=%dus", b.period))
+}
+
 // percent is the share of one CPU; infinite without a quota.
 func (b bandwidth) percent() float64 {
 	if b.quota == noQuota {

@@ -7,7 +7,6 @@ package cpu
 
 import (
 	"context"
-	"errors"
 	"regexp"
 	"strconv"
 
@@ -38,6 +37,8 @@ type Change struct {
 	Throttled uint64 `json:"throttled"`
 	// HandDown, if set, makes systemd give the group its cpu.max.
 	HandDown *group.HandDown `json:"hand_down,omitempty"`
+	// Keep, if set, makes systemd keep the quota.
+	Keep *group.Keep `json:"keep,omitempty"`
 }
 
 // changeVersion is the version of Change this package writes.
@@ -72,9 +73,9 @@ func (Plugin) Prepare(_ context.Context, _ fault.Target, p Params) (Change, erro
 	if err != nil {
 		return Change{}, err
 	}
-	down := g.HandDown("cpu", maxFile)
+	down := g.HandDown("cpu")
 	before := untouched
-	if down == nil {
+	if down == nil || g.Has(maxFile) {
 		if before, err = read(g); err != nil {
 			return Change{}, err
 		}
@@ -88,27 +89,23 @@ func (Plugin) Prepare(_ context.Context, _ fault.Target, p Params) (Change, erro
 		return Change{}, err
 	}
 	s := group.Setting{Group: g, File: before.file, Before: before.text(), After: after.text()}
-	return Change{Version: changeVersion, Quota: s, Percent: percent, Throttled: throttled, HandDown: down}, nil
+	return Change{Version: changeVersion, Quota: s, Percent: percent, Throttled: throttled, HandDown: down, Keep: after.keep(g)}, nil
 }
 
 // Apply implements fault.Plugin.
 func (Plugin) Apply(_ context.Context, t fault.Target, c Change, _, _ fault.BootTime) error {
-	if err := c.HandDown.Start(); err != nil {
+	err := c.HandDown.Apply(t, c.Quota, func() error { return c.Quota.Apply(t) }, func() bool { return c.Quota.Holds(t) })
+	if err != nil {
 		return err
 	}
-	return c.Quota.Apply(t)
+	return c.Keep.Apply()
 }
 
 // Revert implements fault.Plugin.
 func (Plugin) Revert(_ context.Context, t fault.Target, c Change) error {
-	if c.HandDown == nil {
-		return c.Quota.Revert(t)
-	}
-	var err error
-	if !c.Quota.Lacks(t) {
-		err = c.Quota.Revert(t)
-	}
-	return errors.Join(err, c.HandDown.Stop())
+	return c.Keep.Revert(func() error {
+		return c.HandDown.Revert(t, c.Quota, func() error { return c.Quota.Revert(t) })
+	})
 }
 
 var quotaForm = regexp.MustCompile(`^[0-9]+([.][0-9]+)?%$`)

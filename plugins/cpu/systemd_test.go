@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"testing"
@@ -45,4 +46,19 @@ func TestServiceOfSystemd(t *testing.T) {
 	if left, _ := filepath.Glob("/run/systemd/transient/*firedrill*"); len(left) > 0 {
 		t.Errorf("left: %v", left)
 	}
+}
+
+// The quota of a service outlives a daemon-reload and is accurate after it.
+func TestOnServiceOfSystemd(t *testing.T) {
+	grouptest.OnUnit(t, driver, Params{Quota: "20%", Service: "fd-sleeper"}, maxFile, func(t *testing.T, dir string) {
+		spinner := grouptest.Spin(t, dir)
+		used := accurate(t, spinner.PID)
+		t.Logf("asked 20%%, got %.2f%%, %+.2f points", used, used-20)
+		if math.Abs(used-20) > within {
+			t.Errorf("used %.2f%% of a CPU, asked was 20%%", used)
+		}
+		if err := spinner.Kill(); err != nil {
+			t.Error(err)
+		}
+	})
 }

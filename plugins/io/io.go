@@ -47,6 +47,10 @@ type Change struct {
 	Device  string      `json:"device"` // major:minor of the whole device
 	Name    string      `json:"name"`   // for people
 	Limits  []Limit     `json:"limits"`
+	// HandDown, if set, makes systemd give the group its io.max.
+	HandDown *group.HandDown `json:"hand_down,omitempty"`
+	// Keep, if set, makes systemd keep the limits.
+	Keep *group.Keep `json:"keep,omitempty"`
 }
 
 // Limit is one limit: what it is and what it will be, as the kernel writes it.
@@ -90,7 +94,7 @@ func (Plugin) Prepare(_ context.Context, t fault.Target, p Params) (Change, erro
 	if c.Device, c.Name, err = wholeDevice(p.Device); err != nil {
 		return c, err
 	}
-	if c.Group, err = find(p.Service, p.Group); err != nil {
+	if c.Group, c.HandDown, err = find(p.Service, p.Group); err != nil {
 		return c, err
 	}
 	for _, k := range kinds {
@@ -99,7 +103,7 @@ func (Plugin) Prepare(_ context.Context, t fault.Target, p Params) (Change, erro
 			continue
 		}
 		l := k.limit(c.v2(), n)
-		if l.Before, err = c.read(t, l); err != nil {
+		if l.Before, err = c.before(t, l); err != nil {
 			return c, err
 		}
 		if old, err := strconv.ParseUint(l.Before, 10, 64); err == nil && old > 0 && n >= old {
@@ -107,19 +111,24 @@ func (Plugin) Prepare(_ context.Context, t fault.Target, p Params) (Change, erro
 		}
 		c.Limits = append(c.Limits, l)
 	}
+	c.Keep = c.Group.Keep(c.Limits[0].File, c.directives()...)
 	return c, c.reaches(p)
 }
 
-// find finds the group: on v1 the controller is called blkio, on v2 io.
-func find(service, at string) (group.Group, error) {
-	g, err := group.Find("blkio", service, at)
+// find finds the group, and what it takes for it to have limits: on v1 the
+// controller is called blkio, on v2 io.
+func find(service, at string) (g group.Group, down *group.HandDown, err error) {
+	g, err = group.Find("blkio", service, at)
 	if errors.Is(err, fault.ErrUnsupported) {
 		g, err = group.Find("io", service, at)
 	}
-	if err == nil && !g.Has(v1Bytes+"read_bps_device") && !g.Has(v2File) {
+	if err == nil {
+		down = g.HandDown("io")
+	}
+	if err == nil && down == nil && !g.Has(v1Bytes+"read_bps_device") && !g.Has(v2File) {
 		err = fmt.Errorf("%w: %s has no limits of I/O: the kernel lacks them (CONFIG_BLK_DEV_THROTTLING), or the groups above it do not hand the controller down (cgroup.subtree_control)", fault.ErrUnsupported, g.Path)
 	}
-	return g, err
+	return g, down, err
 }
 
 // reaches refuses a group of v1 whose processes are in groups below it.

@@ -24,14 +24,15 @@ const (
 // kind is one of the four limits.
 type kind struct {
 	what, v1, v2 string
+	directive    string // systemd.resource-control(5)
 	unit         string
 }
 
 var kinds = []kind{
-	{"read", "read_bps_device", "rbps", "bytes/s"},
-	{"write", "write_bps_device", "wbps", "bytes/s"},
-	{"read_ops", "read_iops_device", "riops", "operations/s"},
-	{"write_ops", "write_iops_device", "wiops", "operations/s"},
+	{"read", "read_bps_device", "rbps", "IOReadBandwidthMax", "bytes/s"},
+	{"write", "write_bps_device", "wbps", "IOWriteBandwidthMax", "bytes/s"},
+	{"read_ops", "read_iops_device", "riops", "IOReadIOPSMax", "operations/s"},
+	{"write_ops", "write_iops_device", "wiops", "IOWriteIOPSMax", "operations/s"},
 }
 
 func (k kind) limit(v2 bool, n uint64) Limit {
@@ -43,11 +44,34 @@ func (k kind) limit(v2 bool, n uint64) Limit {
 }
 
 // v2 says that the group is one of cgroup v2.
-func (c Change) v2() bool { return c.Group.Has(v2File) }
+func (c Change) v2() bool { return c.Group.V2() }
+
+// directives are the limits in systemd's words.
+func (c Change) directives() (lines []string) {
+	for _, l := range c.Limits {
+		for _, k := range kinds {
+			if k.what == l.What {
+				lines = append(lines, fmt.Sprintf("%s=/dev/block/%s %s", k.directive, c.Device, l.After))
+			}
+		}
+	}
+	return lines
+}
+
+// file is one of the files as a setting.
+func (c Change) file(l Limit) group.Setting { return group.Setting{Group: c.Group, File: l.File} }
+
+// before is read for a group that has no limits yet, too.
+func (c Change) before(t fault.Target, l Limit) (string, error) {
+	if c.HandDown != nil && !c.Group.Has(v2File) {
+		return "max", nil
+	}
+	return c.read(t, l)
+}
 
 // read returns the limit as it stands; fault.ErrGone if the group is another one.
 func (c Change) read(t fault.Target, l Limit) (string, error) {
-	text, err := group.Setting{Group: c.Group, File: l.File}.Now(t)
+	text, err := c.file(l).Now(t)
 	if err != nil {
 		return "", err
 	}
@@ -81,6 +105,22 @@ func (c Change) write(l Limit, value string) error {
 
 // Apply implements fault.Plugin. It looks at all limits before it sets one.
 func (Plugin) Apply(_ context.Context, t fault.Target, c Change, _, _ fault.BootTime) error {
+	if err := c.HandDown.Apply(t, c.file(c.Limits[0]), func() error { return c.set(t) }, func() bool { return c.holds(t) }); err != nil {
+		return err
+	}
+	return c.Keep.Apply()
+}
+
+func (c Change) holds(t fault.Target) bool {
+	for _, l := range c.Limits {
+		if now, err := c.read(t, l); err != nil || now != l.After {
+			return false
+		}
+	}
+	return true
+}
+
+func (c Change) set(t fault.Target) error {
 	var todo []Limit
 	for _, l := range c.Limits {
 		switch now, err := c.read(t, l); {
@@ -115,6 +155,12 @@ func (Plugin) Apply(_ context.Context, t fault.Target, c Change, _, _ fault.Boot
 // Revert implements fault.Plugin. A limit that somebody else set is left; the
 // others are put back all the same.
 func (Plugin) Revert(_ context.Context, t fault.Target, c Change) error {
+	return c.Keep.Revert(func() error {
+		return c.HandDown.Revert(t, c.file(c.Limits[0]), func() error { return c.putBack(t) })
+	})
+}
+
+func (c Change) putBack(t fault.Target) error {
 	var errs []error
 	for _, l := range c.Limits {
 		switch now, err := c.read(t, l); {

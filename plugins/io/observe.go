@@ -26,8 +26,12 @@ const near = 0.8
 func (Plugin) Observe(ctx context.Context, t fault.Target, c Change) (fault.Observation, error) {
 	o := fault.Observation{State: fault.Absent, Dose: fault.NotInForce}
 	set := 0
+	lacks := c.file(c.Limits[0]).Lacks(t)
 	for _, l := range c.Limits {
 		o.Asked = append(o.Asked, l.measure("limit", l.After))
+		if lacks {
+			continue // asked for, and not even to be read
+		}
 		now, err := c.read(t, l)
 		if errors.Is(err, fault.ErrGone) {
 			o.Detail = err.Error()

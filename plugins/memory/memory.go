@@ -51,6 +51,8 @@ type Change struct {
 	OOMGroup string `json:"oom_group,omitempty"`
 	Hits     uint64 `json:"hits"`   // how often the group had hit its limit before
 	Killed   uint64 `json:"killed"` // how many of its processes the kernel had killed for want of memory before
+	// Keep, if set, makes systemd keep the limit.
+	Keep *group.Keep `json:"keep,omitempty"`
 }
 
 // changeVersion is the version of Change this package writes.
@@ -102,6 +104,7 @@ func (Plugin) Prepare(_ context.Context, _ fault.Target, p Params) (Change, erro
 	if err := c.roomy(after, before); err != nil {
 		return Change{}, err
 	}
+	c.Keep = g.Keep(before.file, "MemoryMax="+c.Limit.After)
 	if g.V2() && !c.OOM && after < before.high {
 		c.Brake = &group.Setting{Group: g, File: highFile, Before: before.highText, After: c.Limit.After}
 	}
@@ -138,10 +141,16 @@ func (c Change) roomy(after uint64, now usage) error {
 
 // Apply implements fault.Plugin.
 func (Plugin) Apply(_ context.Context, t fault.Target, c Change, _, _ fault.BootTime) error {
+	apply := c.Limit.Apply
 	if c.Brake != nil {
-		return c.applyGently(t)
+		apply = c.applyGently
 	}
-	err := c.Limit.Apply(t)
+	// Kept last: a limit that the kernel does not take would be tried again with
+	// each reload.
+	err := apply(t)
+	if err == nil {
+		err = c.Keep.Apply()
+	}
 	if errors.Is(err, syscall.EBUSY) {
 		return fault.Refuse("limit", "the kernel could not make %s small enough for %s bytes, and left its limit at %s; give more", c.Limit.Group.Path, c.Limit.After, c.Limit.Before)
 	}
@@ -173,11 +182,13 @@ func (c Change) applyGently(t fault.Target) error {
 
 // Revert implements fault.Plugin.
 func (Plugin) Revert(_ context.Context, t fault.Target, c Change) error {
-	err := c.Limit.Revert(t)
-	if c.Brake != nil {
-		err = errors.Join(err, c.Brake.TakeBack(t))
-	}
-	return err
+	return c.Keep.Revert(func() error {
+		err := c.Limit.Revert(t)
+		if c.Brake != nil {
+			err = errors.Join(err, c.Brake.TakeBack(t))
+		}
+		return err
+	})
 }
 
 var limitForm = regexp.MustCompile(`^([0-9]+(?:[.][0-9]+)?)(KiB|MiB|GiB)$`)

@@ -21,6 +21,10 @@ func (Plugin) Observe(_ context.Context, t fault.Target, c Change) (fault.Observ
 	}
 	o := fault.Observation{State: fault.Absent, Dose: fault.NotInForce, Asked: []fault.Measure{processes("process limit", asked)}}
 	g := c.Limit.Group
+	if c.Limit.Lacks(t) {
+		o.Detail = fmt.Sprintf("%s has no %s: systemd hands no controller of processes on", g.Path, limitFile)
+		return o, nil
+	}
 	now, err := c.Limit.Now(t)
 	if errors.Is(err, fault.ErrGone) {
 		o.Detail = err.Error()

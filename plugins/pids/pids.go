@@ -47,6 +47,10 @@ type Change struct {
 	Limit   group.Setting `json:"limit"`
 	// Refused is how many forks the kernel had refused the group before.
 	Refused uint64 `json:"refused"`
+	// HandDown, if set, makes systemd give the group its pids.max.
+	HandDown *group.HandDown `json:"hand_down,omitempty"`
+	// Keep, if set, makes systemd keep the limit.
+	Keep *group.Keep `json:"keep,omitempty"`
 }
 
 // changeVersion is the version of Change this package writes.
@@ -80,9 +84,15 @@ func (Plugin) Prepare(_ context.Context, _ fault.Target, p Params) (Change, erro
 	if err != nil {
 		return Change{}, err
 	}
-	before, err := cgroup.Read(g.Dir(), limitFile)
-	if err != nil {
-		return Change{}, err
+	c := Change{Version: changeVersion, HandDown: g.HandDown("pids"), Keep: g.Keep(limitFile, fmt.Sprintf("TasksMax=%d", p.Limit))}
+	before := unlimited
+	if c.HandDown == nil || g.Has(limitFile) {
+		if before, err = cgroup.Read(g.Dir(), limitFile); err != nil {
+			return Change{}, err
+		}
+		if c.Refused, err = refusals(g); err != nil {
+			return Change{}, err
+		}
 	}
 	if before != unlimited {
 		old, err := strconv.Atoi(before)
@@ -93,18 +103,22 @@ func (Plugin) Prepare(_ context.Context, _ fault.Target, p Params) (Change, erro
 			return Change{}, fault.Refuse("limit", "leaves %s as it is: its limit is %d already; give less", g.Path, old)
 		}
 	}
-	refused, err := refusals(g)
-	if err != nil {
-		return Change{}, err
-	}
-	s := group.Setting{Group: g, File: limitFile, Before: before, After: strconv.Itoa(p.Limit)}
-	return Change{Version: changeVersion, Limit: s, Refused: refused}, nil
+	c.Limit = group.Setting{Group: g, File: limitFile, Before: before, After: strconv.Itoa(p.Limit)}
+	return c, nil
 }
 
 // Apply implements fault.Plugin.
 func (Plugin) Apply(_ context.Context, t fault.Target, c Change, _, _ fault.BootTime) error {
-	return c.Limit.Apply(t)
+	err := c.HandDown.Apply(t, c.Limit, func() error { return c.Limit.Apply(t) }, func() bool { return c.Limit.Holds(t) })
+	if err != nil {
+		return err
+	}
+	return c.Keep.Apply()
 }
 
 // Revert implements fault.Plugin.
-func (Plugin) Revert(_ context.Context, t fault.Target, c Change) error { return c.Limit.Revert(t) }
+func (Plugin) Revert(_ context.Context, t fault.Target, c Change) error {
+	return c.Keep.Revert(func() error {
+		return c.HandDown.Revert(t, c.Limit, func() error { return c.Limit.Revert(t) })
+	})
+}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/firedrill-io/firedrill/internal/cgroup"
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/internal/process"
 )
 
 // Group identifies a control group in the hierarchy of one v1 controller, or in v2.
@@ -31,11 +32,6 @@ func (g Group) V2() bool { return g.Version == 2 }
 
 // Dir is the group's folder.
 func (g Group) Dir() string { return filepath.Join(g.Mount, g.Path) }
-
-// servicePaths are where a service's group is: in a lab host, under systemd.
-func servicePaths(service string) []string {
-	return []string{"/svc/" + service, "/system.slice/" + service + ".service"}
-}
 
 // Find finds the group of a service, or the one at a path, in the hierarchy of
 // controller. It refuses what is not there and what must not be touched, naming
@@ -68,6 +64,30 @@ func Find(controller, service, at string) (Group, error) {
 	return Group{}, fault.Refuse(field, "no control group %s in %s; name one that is there", strings.Join(paths, " or "), from.Mount)
 }
 
+// OfUnit is the group that systemd made for a unit, by the path that it gives: in
+// cgroup v2, or in the hierarchy that it has for itself beside v1. ok is false if
+// there is none.
+func OfUnit(at string) (g Group, ok bool, err error) {
+	if at == "" {
+		return g, false, nil
+	}
+	all, err := cgroup.Hierarchies()
+	if err != nil {
+		return g, false, err
+	}
+	for _, h := range all {
+		if h.Version == 1 && !slices.Contains(h.Controllers, "name=systemd") {
+			continue
+		}
+		g = Group{Mount: h.Mount, Path: at, Version: h.Version}
+		g.Inode, err = cgroup.Inode(g.Dir())
+		if err == nil || !gone(err) {
+			return g, err == nil, err
+		}
+	}
+	return Group{}, false, nil
+}
+
 // pick returns the hierarchy that has the controller: each is in one only.
 func pick(all []cgroup.Hierarchy, controller string) (cgroup.Hierarchy, error) {
 	for _, h := range all {
@@ -93,7 +113,7 @@ func wanted(service, at string) (field string, paths []string, err error) {
 	case strings.Contains(service, "/") || service == "." || service == "..":
 		return "service", nil, fault.Refuse("service", "%q is no name of a service; give a path as group", service)
 	}
-	return "service", servicePaths(service), nil
+	return "service", process.GroupsOf(service), nil
 }
 
 // check returns fault.ErrGone if the group is another one than the record's.

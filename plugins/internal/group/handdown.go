@@ -7,6 +7,8 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
+	"time"
 
 	"github.com/firedrill-io/firedrill/internal/systemd"
 	"github.com/firedrill-io/firedrill/plugins/fault"
@@ -21,23 +23,61 @@ type HandDown struct {
 	Controller string `json:"controller"`
 }
 
-// HandDown is what it takes for g to have file; nil if it has it, or if systemd
-// is not the one to ask.
-func (g Group) HandDown(controller, file string) *HandDown {
-	_, err := os.Stat(filepath.Join(g.Dir(), file))
-	if !errors.Is(err, fs.ErrNotExist) || !g.V2() || path.Dir(g.Path) != "/"+systemd.Slice || !systemd.Running() {
+// HandDown is what it takes for g to have the files of a controller for as long as
+// a fault lasts; nil if systemd is not the one to ask. That g has them now says
+// nothing: whoever asked for them may be gone, and the manager takes them away with
+// what it does next.
+func (g Group) HandDown(controller string) *HandDown {
+	slice, ok := strings.CutSuffix(path.Base(path.Dir(g.Path)), ".slice")
+	if !g.V2() || !ok || !systemd.Running() {
 		return nil
 	}
-	// One for each group: two faults on two services end at different times.
-	return &HandDown{Unit: fmt.Sprintf("system-firedrill%d.slice", g.Inode), Controller: controller}
+	// One for each group: two faults on two services end at different times. The
+	// dash puts it into the slice, systemd.slice(5).
+	return &HandDown{Unit: fmt.Sprintf("%s-firedrill%d.slice", slice, g.Inode), Controller: controller}
 }
 
-// Start starts the unit; again is fine. A nil HandDown does nothing.
-func (h *HandDown) Start() error {
+// The manager sets up all groups of a slice anew, and one by one, when a controller
+// is handed on: for a moment a file may be gone, or set back.
+const (
+	settleTime = 2 * time.Second
+	steadyTime = 150 * time.Millisecond
+)
+
+// Apply starts the unit, again is fine, and makes a change of the setting by apply,
+// until holds says for a while that it is there. A nil HandDown does apply alone.
+func (h *HandDown) Apply(t fault.Target, s Setting, apply func() error, holds func() bool) error {
 	if h == nil {
-		return nil
+		return apply()
 	}
-	return systemd.HandDown(h.Unit, h.Controller)
+	if err := systemd.HandDown(h.Unit, h.Controller); err != nil {
+		return err
+	}
+	for end := time.Now().Add(settleTime); ; time.Sleep(steadyTime / 10) {
+		err := apply()
+		switch lacks := s.Lacks(t); {
+		case err == nil && steady(holds):
+			return nil
+		case errors.Is(err, fault.ErrGone) && !lacks:
+			return err
+		case time.Now().Before(end):
+		case lacks:
+			return fmt.Errorf("%w: systemd could not hand the controller %s on to %s; with CONFIG_RT_GROUP_SCHED the kernel refuses cpu while a process in some group is scheduled in real time", fault.ErrUnsupported, h.Controller, s.Group.Path)
+		case err != nil:
+			return err
+		default:
+			return fmt.Errorf("set %s of %s: systemd sets it back again and again; see what else sets limits of its units", s.File, s.Group.Path)
+		}
+	}
+}
+
+func steady(holds func() bool) bool {
+	for end := time.Now().Add(steadyTime); time.Now().Before(end); time.Sleep(steadyTime / 10) {
+		if !holds() {
+			return false
+		}
+	}
+	return true
 }
 
 // Stop stops the unit; one that is not there is fine.
@@ -46,6 +86,19 @@ func (h *HandDown) Stop() error {
 		return nil
 	}
 	return systemd.Stop(h.Unit)
+}
+
+// Revert undoes a change of the setting by revert, unless its file is not there,
+// and stops the unit.
+func (h *HandDown) Revert(t fault.Target, s Setting, revert func() error) error {
+	if h == nil {
+		return revert()
+	}
+	var err error
+	if !s.Lacks(t) {
+		err = revert()
+	}
+	return errors.Join(err, h.Stop())
 }
 
 // Lacks says that the record's group is there without the file: what hands the

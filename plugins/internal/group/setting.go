@@ -54,6 +54,12 @@ func (s Setting) Apply(t fault.Target) error {
 	return err
 }
 
+// Holds says whether the file holds After.
+func (s Setting) Holds(t fault.Target) bool {
+	now, err := s.Now(t)
+	return err == nil && now == s.After
+}
+
 // Revert writes Before if the file holds After; fault.ErrStuck if it holds
 // somebody else's value.
 func (s Setting) Revert(t fault.Target) error {

@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/firedrill-io/firedrill/internal/cgroup"
+	"github.com/firedrill-io/firedrill/internal/systemd"
 	"github.com/firedrill-io/firedrill/plugins/fault"
 )
 
@@ -159,12 +160,23 @@ func (s Selection) pids() ([]int, error) {
 	return nil, nil
 }
 
-// paths are where the group is: of a service in a lab host, or under systemd.
+// paths are where the group may be.
 func (s Selection) paths() []string {
 	if s.Group != "" {
 		return []string{s.Group}
 	}
-	return []string{"/svc/" + s.Service, "/system.slice/" + s.Service + ".service"}
+	return GroupsOf(s.Service)
+}
+
+// GroupsOf are the paths of the control groups that may be a service's: in a lab
+// host, and under systemd, which has some services in slices of their own.
+func GroupsOf(service string) []string {
+	unit := strings.TrimSuffix(service, ".service") + ".service"
+	at := systemd.GroupOf(unit)
+	if at == "" {
+		at = "/" + systemd.Slice + "/" + unit
+	}
+	return []string{"/svc/" + service, at}
 }
 
 // below lists the pids in a group and in all groups below it.

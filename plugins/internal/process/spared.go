@@ -22,6 +22,9 @@ func Sparer() func(pid int) string {
 	}
 	var ours []os.FileInfo // agent, guardian and plugins run one executable, third-party plugins their own
 	for _, pid := range []int{os.Getpid(), os.Getppid()} {
+		if pid == 1 && os.Getpid() != 1 {
+			continue // the service manager, whose file each service runs for a moment when it is started
+		}
 		if exe, err := executable(pid); err == nil {
 			ours = append(ours, exe)
 		}

@@ -1,0 +1,42 @@
+package kill
+
+import (
+	"testing"
+	"time"
+
+	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
+)
+
+// A service that systemd starts again each time is killed each time, wherever it
+// has its group.
+func TestOnServiceOfSystemd(t *testing.T) {
+	const name = "fd-phoenix"
+	grouptest.Units(t, map[string]string{name + ".service": "[Unit]\nStartLimitIntervalSec=0\n[Service]\nSlice=fdtest-deep.slice\nExecStart=/bin/sleep 1000\nRestart=always\nRestartSec=50ms\n"})
+	grouptest.StartUnits(t, name+".service")
+	k := New()
+	c, err := k.Prepare(t.Context(), fault.Target{}, Params{Service: name, Every: "300ms"})
+	must(t, err)
+	first := grouptest.ReadUnit(t, name+".service")
+	if len(c.Found) != 1 || c.Found[0].PID != first.MainPID {
+		t.Errorf("found %v, the main process is %d", c.Found, first.MainPID)
+	}
+	must(t, k.Apply(t.Context(), fault.Target{}, c, 0, in(time.Minute)))
+	var o fault.Observation
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if o, err = New().Observe(t.Context(), fault.Target{}, c); err == nil && len(o.Achieved) > 0 && o.Achieved[0].Value >= 3 {
+			break
+		}
+	}
+	must(t, New().Revert(t.Context(), fault.Target{}, c))
+	if o.Dose != fault.Exercised || o.Achieved[0].Value < 3 {
+		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
+	}
+	time.Sleep(500 * time.Millisecond) // a round may be on its way
+	last := grouptest.ReadUnit(t, name+".service")
+	time.Sleep(500 * time.Millisecond)
+	if now := grouptest.ReadUnit(t, name+".service"); last.MainPID == 0 || last.Invocation == first.Invocation || now.MainPID != last.MainPID {
+		t.Errorf("main process %d, then %d, then %d", first.MainPID, last.MainPID, now.MainPID)
+	}
+	t.Log(o.Detail)
+}

@@ -1,0 +1,20 @@
+package pause
+
+import (
+	"testing"
+	"time"
+
+	"github.com/firedrill-io/firedrill/internal/cgroup"
+	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
+)
+
+// A service of systemd stays paused across a daemon-reload.
+func TestOnServiceOfSystemd(t *testing.T) {
+	grouptest.OnUnit(t, driver, Params{Service: "fd-sleeper"}, "cgroup.freeze", func(t *testing.T, dir string) {
+		spinner := grouptest.Spin(t, dir)
+		must(t, cgroup.WaitFrozen(dir, 5*time.Second)) // it stops as it comes in
+		if ran := held(spinner.PID); ran != 0 {
+			t.Errorf("the program was on a CPU for %v while it was paused", ran)
+		}
+	})
+}

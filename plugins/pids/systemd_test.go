@@ -1,0 +1,17 @@
+package pids
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
+)
+
+// The limit of a service outlives a daemon-reload and holds after it.
+func TestOnServiceOfSystemd(t *testing.T) {
+	grouptest.OnUnit(t, driver, Params{Limit: limit, Service: "fd-sleeper"}, limitFile, func(t *testing.T, dir string) {
+		if got, answer := fork(t, dir); got >= limit || got < limit/2 || !strings.Contains(answer, "temporarily unavailable") {
+			t.Errorf("%s of %d programs under a limit of %d", answer, wanted, limit)
+		}
+	})
+}
