@@ -81,7 +81,8 @@ var Rules = []Rule{
 	{"plugins/internal/filesystemtest", []string{"internal/digest/digesttest", "internal/need", "internal/proc"}, "file systems for the tests of such faults"},
 	{"plugins/internal/process", []string{"internal/cgroup", "plugins/fault"}, "names, lists and spares processes, for the faults that act on some"},
 	{"plugins/internal/processtest", []string{"internal/cgroup", "internal/digest/digesttest", "internal/need", "internal/proc"}, "programs for the tests of such faults"},
-	{"plugins/internal/rounds", []string{"plugins/fault", "plugins/internal/process"}, "what faults do that destroy at an instant, once or again and again"},
+	{"plugins/internal/keep", []string{"plugins/fault", "plugins/internal/process"}, "what faults do in the background of their process"},
+	{"plugins/internal/rounds", []string{"plugins/fault", "plugins/internal/keep", "plugins/internal/process"}, "what faults do that destroy at an instant, once or again and again"},
 	{"plugins/internal/*", nil, "shared by plugins"},
 	{"plugins/*", []string{"plugins/fault", "plugins/internal/*", "internal/netns", "internal/cgroup", "internal/power"}, "one folder, one fault"},
 }

@@ -10,7 +10,9 @@ package fault
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/netip"
+	"slices"
 )
 
 // ContractVersion is the version of this contract that the package speaks. It
@@ -82,15 +84,41 @@ type Info struct {
 	Touches []string `json:"touches"`
 	// ConflictKeys lists the knobs of which a host has only one: two overlapping
 	// injections on one host that share a key are refused by the plan.
-	ConflictKeys []string     `json:"conflict_keys,omitempty"`
-	Needs        Needs        `json:"needs"`
-	Protection   []Protection `json:"protection"`
-	Destroys     Destruction  `json:"destroys"`
+	ConflictKeys []string `json:"conflict_keys,omitempty"`
+	// ConflictsBy lists, by the name of a parameter, further keys of an injection
+	// that gives it: for a kind that turns one of several knobs.
+	ConflictsBy map[string][]string `json:"conflicts_by,omitempty"`
+	Needs       Needs               `json:"needs"`
+	Protection  []Protection        `json:"protection"`
+	Destroys    Destruction         `json:"destroys"`
 	// OutOfBand says that the fault is driven by the agent beside the host, not
 	// by the one inside it.
 	OutOfBand bool `json:"out_of_band,omitempty"`
 	// Params is the JSON Schema of the parameters, derived from P.
 	Params json.RawMessage `json:"params"`
+}
+
+// Conflicts are the conflict keys of an injection with these parameters.
+func (i Info) Conflicts(params json.RawMessage) []string {
+	keys := slices.Clone(i.ConflictKeys)
+	var given map[string]json.RawMessage
+	if json.Unmarshal(params, &given) != nil {
+		return keys // no parameters
+	}
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		keys = append(keys, i.ConflictsBy[name]...)
+	}
+	return keys
+}
+
+// AllConflicts are the conflict keys that an injection of the kind may have.
+func (i Info) AllConflicts() []string {
+	keys := slices.Clone(i.ConflictKeys)
+	for _, name := range slices.Sorted(maps.Keys(i.ConflictsBy)) {
+		keys = append(keys, i.ConflictsBy[name]...)
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
 }
 
 // Needs is what a fault needs to run.

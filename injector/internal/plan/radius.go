@@ -91,8 +91,9 @@ func (b *builder) refuseConflicts() {
 			if i.Host != o.Host || i.Until <= o.From || o.Until <= i.From {
 				continue
 			}
-			for _, key := range b.infos[i.Kind].ConflictKeys {
-				if slices.Contains(b.infos[o.Kind].ConflictKeys, key) {
+			theirs := b.infos[o.Kind].Conflicts(o.Params)
+			for _, key := range b.infos[i.Kind].Conflicts(i.Params) {
+				if slices.Contains(theirs, key) {
 					b.errorf("%s (%s to %s) and %s (%s to %s) both change %q of %s; move or drop one: %w",
 						i.ID, i.From, i.Until, o.ID, o.From, o.Until, key, i.Host, ErrRefused)
 				}
