@@ -38,14 +38,22 @@ func Delegate(name, description string, pid int, weight uint64) error {
 		property("CPUWeight", weight), property("TasksMax", ^uint64(0)))
 }
 
-// HandDown starts a slice beside the services that asks for a controller ("cpu"),
-// so that the manager hands it on to all units of Slice; it changes no unit.
-// One that is there already is fine.
+// asking are the properties by which a unit without processes asks for a
+// controller, systemd.resource-control(5). The first CPU is there on any host.
+var asking = map[string]sd.Property{
+	"cpu":    property("CPUWeight", uint64(100)),
+	"cpuset": property("AllowedCPUs", []byte{1}),
+}
+
+// HandDown starts a slice beside the services that asks for a controller, so that
+// the manager hands it on to all units of Slice; it changes no unit. One that is
+// there already is fine.
 func HandDown(name, controller string) error {
-	if controller != "cpu" {
+	asks, ok := asking[controller]
+	if !ok {
 		return fmt.Errorf("start %s: no unit asks for controller %q", name, controller)
 	}
-	return start(name, "Firedrill: keeps the controller "+controller+" for services", property("CPUWeight", uint64(100)))
+	return start(name, "Firedrill: keeps the controller "+controller+" for services", asks)
 }
 
 // Stop stops a unit; one that is not there is no error.

@@ -27,7 +27,7 @@ func TestServiceOfSystemd(t *testing.T) {
 		t.Errorf("before Apply: observed %s, %s", o.State, o.Detail)
 	}
 	for range 2 { // again is fine
-		if err := (Plugin{}).Apply(t.Context(), fault.Target{}, c, 0, 0); err != nil {
+		if err := New().Apply(t.Context(), fault.Target{}, c, 0, 0); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -35,7 +35,7 @@ func TestServiceOfSystemd(t *testing.T) {
 		t.Errorf("observed %s, %s", o.State, o.Detail)
 	}
 	for range 2 {
-		if err := (Plugin{}).Revert(t.Context(), fault.Target{}, c); err != nil {
+		if err := New().Revert(t.Context(), fault.Target{}, c); err != nil {
 			t.Error(err)
 		}
 	}

@@ -28,24 +28,32 @@ func (g Group) HandDown(controller, file string) *HandDown {
 	if !errors.Is(err, fs.ErrNotExist) || !g.V2() || path.Dir(g.Path) != "/"+systemd.Slice || !systemd.Running() {
 		return nil
 	}
-	// One for each group: two faults on two services end at different times.
-	return &HandDown{Unit: fmt.Sprintf("system-firedrill%d.slice", g.Inode), Controller: controller}
+	// One for each group and controller: two faults end at different times.
+	return &HandDown{Unit: fmt.Sprintf("system-firedrill%d%s.slice", g.Inode, controller), Controller: controller}
 }
 
-// Start starts the unit; again is fine. A nil HandDown does nothing.
-func (h *HandDown) Start() error {
-	if h == nil {
-		return nil
+// Apply starts the unit, again is fine, and then applies the setting. A nil
+// HandDown has nothing to start.
+func (h *HandDown) Apply(s Setting, t fault.Target) error {
+	if h != nil {
+		if err := systemd.HandDown(h.Unit, h.Controller); err != nil {
+			return err
+		}
 	}
-	return systemd.HandDown(h.Unit, h.Controller)
+	return s.Apply(t)
 }
 
-// Stop stops the unit; one that is not there is fine.
-func (h *HandDown) Stop() error {
+// Revert reverts the setting and then stops the unit; one that is not there is
+// fine.
+func (h *HandDown) Revert(s Setting, t fault.Target) error {
 	if h == nil {
-		return nil
+		return s.Revert(t)
 	}
-	return systemd.Stop(h.Unit)
+	var err error
+	if !s.Lacks(t) {
+		err = s.Revert(t)
+	}
+	return errors.Join(err, systemd.Stop(h.Unit))
 }
 
 // Lacks says that the record's group is there without the file: what hands the

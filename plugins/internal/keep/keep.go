@@ -1,10 +1,12 @@
 // Package keep is for faults that last while a process of ours does something:
 // it repeats, burns or holds. Keeper does it in the background until the
 // injection's end, and a Mark tells every process of the host who does it and
-// what came of it so far. What is kept ends with its process at the latest.
+// what came of it so far. What is kept ends with its process at the latest; what
+// a Holder holds, also with the agent.
 package keep
 
 import (
+	"os"
 	"sync"
 	"time"
 
@@ -21,6 +23,7 @@ type Keeper struct {
 
 // Kept is what is done for one injection.
 type Kept struct {
+	agent int // pid of the process that started this one
 	mu    sync.Mutex
 	until fault.BootTime // 0: no end
 	stop  chan struct{}
@@ -43,7 +46,7 @@ func (k *Keeper) Apply(owner string, until fault.BootTime, start func() (run fun
 	if err != nil || run == nil {
 		return err
 	}
-	kept := &Kept{until: until, stop: make(chan struct{}), done: make(chan struct{})}
+	kept := &Kept{agent: os.Getppid(), until: until, stop: make(chan struct{}), done: make(chan struct{})}
 	k.mu.Lock()
 	if k.live == nil {
 		k.live = map[string]*Kept{}
@@ -90,6 +93,9 @@ func (k *Kept) Until() fault.BootTime {
 	defer k.mu.Unlock()
 	return k.until
 }
+
+// orphaned says that the agent is gone, getppid(2).
+func (k *Kept) orphaned() bool { return os.Getppid() != k.agent }
 
 // step is how often Wait looks for the end.
 const step = 100 * time.Millisecond
