@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -91,9 +92,9 @@ const (
 // burn uses share of the time until the fire is out: in each slot what the thread's
 // own clock lacks of it, then it sleeps.
 func (f *fire) burn(share float64) {
-	ran, last := threadTime(), fault.Now()
+	ran, last := threadTime(), fault.BootTime(clock(unix.CLOCK_BOOTTIME))
 	for owed := time.Duration(0); !f.out.Load(); sleepUntil(last.Add(slot)) {
-		now := fault.Now()
+		now := fault.BootTime(clock(unix.CLOCK_BOOTTIME))
 		owed = min(owed+time.Duration(share*float64(now.Sub(last))), mostOwed)
 		last = now
 		for owed > 0 && !f.out.Load() {
@@ -118,16 +119,20 @@ func spin() {
 var sink atomic.Uint64
 
 // threadTime is how long this thread was on a CPU.
-func threadTime() time.Duration {
+func threadTime() time.Duration { return time.Duration(clock(unix.CLOCK_THREAD_CPUTIME_ID)) }
+
+// clock reads a clock that each thread has. The raw system calls here keep Go from
+// looking for other work, on other threads, each time that this one wakes up.
+func clock(id uintptr) int64 {
 	var ts unix.Timespec
-	_ = unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &ts) // a thread has one
-	return time.Duration(ts.Nano())
+	_, _, _ = unix.RawSyscall(unix.SYS_CLOCK_GETTIME, id, uintptr(unsafe.Pointer(&ts)), 0)
+	return ts.Nano()
 }
 
-// sleepUntil returns at an instant, at once if it has passed.
+// sleepUntil returns at an instant of CLOCK_BOOTTIME, at once if it has passed.
 func sleepUntil(at fault.BootTime) {
 	ts := unix.NsecToTimespec(int64(at))
-	for fault.Now() < at {
-		_ = unix.ClockNanosleep(unix.CLOCK_BOOTTIME, unix.TIMER_ABSTIME, &ts, nil) // EINTR: again
+	for clock(unix.CLOCK_BOOTTIME) < int64(at) { // again after a signal
+		_, _, _ = unix.RawSyscall6(unix.SYS_CLOCK_NANOSLEEP, unix.CLOCK_BOOTTIME, unix.TIMER_ABSTIME, uintptr(unsafe.Pointer(&ts)), 0, 0, 0)
 	}
 }
