@@ -9,10 +9,11 @@ import (
 	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
 )
 
-var driver = fault.NewDriver(Plugin{})
+var driver = fault.NewDriver(New())
 
 func TestMain(m *testing.M) {
 	grouptest.Main()
+	fillerRole()
 	faulttest.Main(m, driver)
 }
 

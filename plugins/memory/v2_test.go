@@ -33,7 +33,7 @@ func TestOOMAllowed(t *testing.T) {
 	if !onV2 {
 		_, path := grouptest.New(t, "memory", tuned)
 		var refused *fault.RefusedError
-		if _, err := (Plugin{}).Prepare(t.Context(), here, Params{Limit: "64MiB", Group: path, OOM: oomAllowed}); !errors.As(err, &refused) || refused.Field != "oom" {
+		if _, err := New().Prepare(t.Context(), here, Params{Limit: "64MiB", Group: path, OOM: oomAllowed}); !errors.As(err, &refused) || refused.Field != "oom" {
 			t.Errorf("error %v, want a refusal of oom", err)
 		}
 		return
@@ -47,7 +47,7 @@ func TestOOMAllowed(t *testing.T) {
 	if c.OOMGroup != "0" {
 		t.Errorf("memory.oom.group was recorded as %q", c.OOMGroup)
 	}
-	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
+	must(t, New().Apply(t.Context(), here, c, 0, 0))
 	if code, err := load.Wait(); code != 137 || err != nil {
 		t.Errorf("the program that used too much: code %d, %v", code, err)
 	}
@@ -58,7 +58,7 @@ func TestOOMAllowed(t *testing.T) {
 	if used := number(t, dir, "memory.current"); used > 64*mib {
 		t.Errorf("the group uses %d bytes, its limit is 64 MiB", used)
 	}
-	must(t, Plugin{}.Revert(t.Context(), here, c))
+	must(t, New().Revert(t.Context(), here, c))
 	asFound(t, dir)
 }
 
@@ -74,13 +74,13 @@ func TestBrakeIsPutBack(t *testing.T) {
 	if o := observe(t, c); o.State != fault.Partial {
 		t.Errorf("with the brake alone: observed %s", o.State)
 	}
-	must(t, Plugin{}.Revert(t.Context(), here, c))
+	must(t, New().Revert(t.Context(), here, c))
 	asFound(t, dir)
-	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
-	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
+	must(t, New().Apply(t.Context(), here, c, 0, 0))
+	must(t, New().Apply(t.Context(), here, c, 0, 0))
 	if got := grouptest.Text(t, dir, highFile); got != foundHigh {
 		t.Errorf("%s is %s beside the limit, found was %s", highFile, got, foundHigh)
 	}
-	must(t, Plugin{}.Revert(t.Context(), here, c))
+	must(t, New().Revert(t.Context(), here, c))
 	asFound(t, dir)
 }
