@@ -3,10 +3,12 @@ package memory
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/firedrill-io/firedrill/internal/need"
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
+	"github.com/firedrill-io/firedrill/plugins/internal/process"
 )
 
 // foundHigh is a brake that was there: 900 MiB.
@@ -83,4 +85,63 @@ func TestBrakeIsPutBack(t *testing.T) {
 	}
 	must(t, New().Revert(t.Context(), here, c))
 	asFound(t, dir)
+}
+
+// Above the brake a group is slowed down so much that a program does not get what
+// it asks for within seconds, and nobody is killed; what was found is there again
+// afterwards. v1 has no brake.
+func TestHighSlowsDown(t *testing.T) {
+	if !onV2 {
+		_, path := grouptest.New(t, "memory", tuned)
+		if _, err := New().Prepare(t.Context(), here, Params{High: "64MiB", Group: path}); !errors.Is(err, fault.ErrUnsupported) {
+			t.Errorf("error %v, want %v", err, fault.ErrUnsupported)
+		}
+		return
+	}
+	dir, path := group2(t)
+	c := prepare(t, Params{High: "64MiB", Group: path})
+	must(t, New().Apply(t.Context(), here, c, 0, 0))
+	load, held := holds(t, dir)
+	if held {
+		t.Error("a program has 128 MiB in no time, above a brake of 64")
+	}
+	o := observe(t, c)
+	if o.State != fault.Present || o.Dose != fault.Exercised {
+		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
+	}
+	must(t, New().Revert(t.Context(), here, c))
+	asFound(t, dir)
+	if over, err := (process.ID{PID: load.PID, Start: load.StartTime}).Ended(); err != nil || over {
+		t.Errorf("the program was killed: %v, %v", over, err)
+	}
+	t.Logf("asked 64 MiB; %s", o.Detail)
+}
+
+// The twin: without the fault the same program gets what it asks for in time.
+func TestWithoutHighTheProgramIsQuick(t *testing.T) {
+	if !onV2 {
+		return
+	}
+	dir, path := group2(t)
+	c := prepare(t, Params{High: "64MiB", Group: path})
+	if _, held := holds(t, dir); !held {
+		t.Error("the program does not get 128 MiB without any fault")
+	}
+	if o := observe(t, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
+		t.Errorf("observed %s, %s without any fault", o.State, o.Dose)
+	}
+}
+
+// holds is the check of both tests: whether a program gets 128 MiB within 4 s.
+func holds(t *testing.T, dir string) (load grouptest.Load, held bool) {
+	t.Helper()
+	load = grouptest.Hold(t, 128*mib, dir)
+	said := make(chan string, 1)
+	go func() { said <- load.Says() }()
+	select {
+	case s := <-said:
+		return load, s == "held\n"
+	case <-time.After(4 * time.Second):
+		return load, false
+	}
 }
