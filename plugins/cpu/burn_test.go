@@ -48,7 +48,7 @@ func usedByUs(t *testing.T, over time.Duration) float64 {
 func burntAsAsked(t *testing.T, asked float64) (used float64, ok bool) {
 	t.Helper()
 	for range 3 {
-		if used = usedByUs(t, 2*time.Second); math.Abs(used-asked) <= points {
+		if used = usedByUs(t, time.Second); math.Abs(used-asked) <= points {
 			return used, true
 		}
 		t.Logf("got %.2f%%", used)

@@ -69,7 +69,8 @@ func ownBounds() (b bounds, err error) {
 		return b, err
 	}
 	b.V2 = h.Version == 2
-	for dir := own; dir != h.Mount && strings.HasPrefix(dir, h.Mount); dir = filepath.Dir(dir) {
+	// In a container the top of the mount is the container's group, and has a limit.
+	for dir := own; strings.HasPrefix(dir, h.Mount); dir = filepath.Dir(dir) {
 		limit, _, err := b.read(dir)
 		if err == nil && limit < math.MaxInt64/2 {
 			b.Groups = append(b.Groups, dir)
