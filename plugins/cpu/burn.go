@@ -79,7 +79,7 @@ func (b burning) observe(ctx context.Context, _ fault.Target) (fault.Observation
 	o.Achieved = []fault.Measure{burnt(used), {Name: "CPUs busy", Value: busy, Unit: "% of all CPU time"}}
 	o.Detail = fmt.Sprintf("%d threads burn %.1f%% of each of %d CPUs, which are busy to %.1f%%", len(held.What), used, len(b.CPUs), busy)
 	switch {
-	case used < 1:
+	case used < b.Percent/10: // the threads are over, or get nothing
 		return o, nil
 	case math.Abs(used-b.Percent) <= points:
 		o.Dose = fault.Exercised
