@@ -71,6 +71,13 @@ func TestBurnIsAccurate(t *testing.T) {
 	if o.State != fault.Present || o.Dose != fault.Exercised || o.Achieved[1].Value < 50-points {
 		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
 	}
+	held, err := p.burners.Observe(c.Burn.Owner)
+	must(t, err)
+	for _, tid := range held.What { // the agent gets the CPU when it wakes up
+		if a, err := unix.SchedGetAttr(tid, 0); err != nil || a.Policy != unix.SCHED_BATCH || a.Nice < 0 {
+			t.Errorf("thread %d is scheduled as %+v, %v", tid, a, err)
+		}
+	}
 	began := time.Now()
 	must(t, p.Revert(t.Context(), fault.Target{}, c))
 	t.Logf("asked 50%%, got %.2f%% of each CPU; %s; reverted in %v", used, o.Detail, time.Since(began))
