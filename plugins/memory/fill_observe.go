@@ -45,8 +45,8 @@ func (f filling) observe(fault.Target) (fault.Observation, error) {
 		o.Detail = fmt.Sprintf("%s, which held the memory, has ended; the kernel's log says if for want of memory", held.By)
 		return o, nil
 	}
-	if held.What.GaveBack > 0 {
-		o.Detail += fmt.Sprintf("; it gave back %s in all, %s", size(held.What.GaveBack), held.What.Why)
+	if held.What.Why != "" {
+		o.Detail += fmt.Sprintf("; it gave back %s in all, the last time %s", size(held.What.GaveBack), held.What.Why)
 	}
 	if !held.What.Counted {
 		o.Detail += "; this kernel does not count how long programs wait, so that the reserve alone guards the host"

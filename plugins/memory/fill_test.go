@@ -105,6 +105,10 @@ func startFiller(t *testing.T, dir string, p Params, act string) fillProcess {
 	}
 	must(t, json.Unmarshal(f.lines.Bytes(), &f.c))
 	t.Cleanup(func() { must(t, New().Revert(context.Background(), here, f.c)) })
+	full := func() bool { return observe(t, f.c).Dose == fault.Exercised }
+	if act != "idle" && !until(true, full) {
+		t.Fatalf("it is not filled: %s", observe(t, f.c).Detail)
+	}
 	return f
 }
 
@@ -226,8 +230,11 @@ func TestFillerIsTheFirstVictim(t *testing.T) {
 				must(t, os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", f.PID), []byte("0"), 0))
 			}
 			said := grouptest.Hold(t, 215*mib, dir).Says()
-			over, err := process.ID{PID: f.PID, Start: f.StartTime}.Ended()
-			must(t, err)
+			over := until(first, func() bool { // its memory may be gone before it is
+				over, err := process.ID{PID: f.PID, Start: f.StartTime}.Ended()
+				must(t, err)
+				return over
+			})
 			if over != first || (said == "held\n") != first {
 				t.Errorf("the filler has ended: %v; the service said %q", over, said)
 			}

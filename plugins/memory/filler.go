@@ -35,7 +35,7 @@ type filled struct {
 
 const (
 	// chunk is taken at a time: between two the host is looked at.
-	chunk = 16 * mib
+	chunk = 4 * mib
 	// leastTaken keeps a share from being followed page by page.
 	leastTaken = mib
 	// atATime bounds how long it takes without anybody else being asked.
@@ -126,7 +126,7 @@ func (h *filler) take() error {
 			h.Reached = true
 			return nil
 		}
-		if now.available <= h.Reserve+n {
+		if now.available < h.Reserve+n {
 			return nil
 		}
 		if err := h.lock(n); err != nil {
@@ -164,6 +164,7 @@ func (h *filler) lock(n uint64) error {
 
 // giveBack gives back n bytes or somewhat more, or all there is.
 func (h *filler) giveBack(n uint64, why string) error {
+	h.Why, h.calm = why, fault.Now().Add(calmFor)
 	for given := uint64(0); given < n && len(h.chunks) > 0; {
 		last := len(h.chunks) - 1
 		b := h.chunks[last]
@@ -174,9 +175,7 @@ func (h *filler) giveBack(n uint64, why string) error {
 		given += uint64(len(b))
 		h.held -= uint64(len(b))
 		h.GaveBack += uint64(len(b))
-		h.Why = why
 	}
-	h.calm = fault.Now().Add(calmFor)
 	return nil
 }
 
