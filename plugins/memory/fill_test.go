@@ -217,32 +217,51 @@ func TestReserveIsGivenBack(t *testing.T) {
 	}
 }
 
-// When memory runs out all the same, as the filler stands still, it is killed, and
-// not the service, which is greater. The twin is a filler that is nobody's first
-// choice.
+// When memory runs out all the same, as the filler stands still, it is killed before
+// the service, which is three times as large. The twin is a filler with the score
+// of any other process.
 func TestFillerIsTheFirstVictim(t *testing.T) {
-	for name, first := range map[string]bool{"first": true, "any": false} {
-		t.Run(name, func(t *testing.T) {
-			dir := smallHost(t)
-			f := startFiller(t, dir, Params{Fill: "64MiB", Reserve: "64MiB", Pressure: "100%"}, "apply")
-			must(t, f.Signal(unix.SIGSTOP))
-			if !first {
-				must(t, os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", f.PID), []byte("0"), 0))
-			}
-			said := grouptest.Hold(t, 215*mib, dir).Says()
-			over := until(first, func() bool { // its memory may be gone before it is
-				over, err := process.ID{PID: f.PID, Start: f.StartTime}.Ended()
-				must(t, err)
-				return over
-			})
-			if over != first || (said == "held\n") != first {
-				t.Errorf("the filler has ended: %v; the service said %q", over, said)
-			}
-			if o := observe(t, f.c); first && (o.State != fault.Partial || o.Dose != fault.NotInForce) {
-				t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
-			}
-		})
+	saved := false
+	// The kernel may look again before the memory of its victim is there, and kill
+	// another one: seen in 1 of 10 on a busy machine.
+	for n := 0; n < 3 && !saved; n++ {
+		ended, held := runOut(t, true)
+		if !ended {
+			t.Error("the filler was not killed")
+		}
+		saved = held
 	}
+	if !saved {
+		t.Error("the service was killed as well, three times")
+	}
+}
+
+func TestWithoutScoreTheServiceIsTheVictim(t *testing.T) {
+	if ended, held := runOut(t, false); ended || held {
+		t.Errorf("the filler was killed: %v; the service lives: %v", ended, held)
+	}
+}
+
+// runOut has a service ask for more than there is beside a filler that stands
+// still, and says what became of both.
+func runOut(t *testing.T, first bool) (ended, held bool) {
+	t.Helper()
+	dir := smallHost(t)
+	f := startFiller(t, dir, Params{Fill: "64MiB", Reserve: "64MiB", Pressure: "100%"}, "apply")
+	must(t, f.Signal(unix.SIGSTOP))
+	if !first {
+		must(t, os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", f.PID), []byte("0"), 0))
+	}
+	held = grouptest.Hold(t, 215*mib, dir).Says() == "held\n"
+	ended = until(first, func() bool { // its memory may be gone before it is
+		over, err := process.ID{PID: f.PID, Start: f.StartTime}.Ended()
+		must(t, err)
+		return over
+	})
+	if o := observe(t, f.c); ended && (o.State != fault.Partial || o.Dose != fault.NotInForce) {
+		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
+	}
+	return ended, held
 }
 
 // What cannot be had without touching the reserve is refused, each by its field.
