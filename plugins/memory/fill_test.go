@@ -125,7 +125,7 @@ func (f fillProcess) revert(t *testing.T) string {
 // until waits until ok and says whether it was: for long where the fault is there,
 // and for a while where it is not.
 func until(there bool, ok func() bool) bool {
-	limit := 5 * time.Second
+	limit := time.Minute // on a machine that is emulated
 	if !there {
 		limit = time.Second
 	}

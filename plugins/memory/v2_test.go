@@ -87,9 +87,8 @@ func TestBrakeIsPutBack(t *testing.T) {
 	asFound(t, dir)
 }
 
-// Above the brake a group is slowed down so much that a program does not get what
-// it asks for within seconds, and nobody is killed; what was found is there again
-// afterwards. v1 has no brake.
+// Above the brake a group is slowed down until it comes to a standstill, and nobody
+// is killed; what was found is there again afterwards. v1 has no brake.
 func TestHighSlowsDown(t *testing.T) {
 	if !onV2 {
 		_, path := grouptest.New(t, "memory", tuned)
@@ -103,7 +102,7 @@ func TestHighSlowsDown(t *testing.T) {
 	must(t, New().Apply(t.Context(), here, c, 0, 0))
 	load, held := holds(t, dir)
 	if held {
-		t.Error("a program has 128 MiB in no time, above a brake of 64")
+		t.Error("a program has 128 MiB, above a brake of 64")
 	}
 	o := observe(t, c)
 	if o.State != fault.Present || o.Dose != fault.Exercised {
@@ -117,8 +116,8 @@ func TestHighSlowsDown(t *testing.T) {
 	t.Logf("asked 64 MiB; %s", o.Detail)
 }
 
-// The twin: without the fault the same program gets what it asks for in time.
-func TestWithoutHighTheProgramIsQuick(t *testing.T) {
+// The twin: without the fault the same program gets what it asks for.
+func TestWithoutHighTheProgramGoesOn(t *testing.T) {
 	if !onV2 {
 		return
 	}
@@ -132,16 +131,23 @@ func TestWithoutHighTheProgramIsQuick(t *testing.T) {
 	}
 }
 
-// holds is the check of both tests: whether a program gets 128 MiB within 4 s.
+// holds is the check of both tests: whether a program gets 128 MiB before it comes to
+// a standstill, which is to get next to nothing for three seconds.
 func holds(t *testing.T, dir string) (load grouptest.Load, held bool) {
 	t.Helper()
 	load = grouptest.Hold(t, 128*mib, dir)
 	said := make(chan string, 1)
 	go func() { said <- load.Says() }()
-	select {
-	case s := <-said:
-		return load, s == "held\n"
-	case <-time.After(4 * time.Second):
-		return load, false
+	for last := uint64(0); ; {
+		select {
+		case s := <-said:
+			return load, s == "held\n"
+		case <-time.After(3 * time.Second):
+		}
+		now := number(t, dir, "memory.current")
+		if now > 32*mib && now < last+mib {
+			return load, false
+		}
+		last = now
 	}
 }
