@@ -29,18 +29,29 @@ func favoured(t *testing.T) {
 	t.Cleanup(func() { must(t, cgroup.Enter(strings.TrimSuffix(dir, path))) })
 }
 
-// usedByUs is the CPU time of this process in % of each CPU, over a while, by
-// getrusage(2): another count than the plugin's, which asks the scheduler about
-// threads.
+// usedByUs is the CPU time, in % of each CPU, over a while, of those threads of this
+// process that are bound to one CPU, by their own clocks, clock_gettime(2): another
+// count than the plugin's, which asks the scheduler.
 func usedByUs(t *testing.T, over time.Duration) float64 {
 	t.Helper()
-	var before, after unix.Rusage
-	began := time.Now()
-	must(t, unix.Getrusage(unix.RUSAGE_SELF, &before))
+	began, before := time.Now(), boundTime(t)
 	time.Sleep(over)
-	must(t, unix.Getrusage(unix.RUSAGE_SELF, &after))
-	ran := after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano()
-	return 100 * float64(ran) / float64(time.Since(began)) / float64(runtime.NumCPU())
+	return 100 * float64(boundTime(t)-before) / float64(time.Since(began)) / float64(runtime.NumCPU())
+}
+
+func boundTime(t *testing.T) (ns int64) {
+	t.Helper()
+	for _, tid := range list(t, os.Getpid()) {
+		if where, err := affinity(tid); err != nil || len(where) != 1 {
+			continue
+		}
+		var ts unix.Timespec
+		const ofThread = 6 // CPUCLOCK_PERTHREAD_MASK | CPUCLOCK_SCHED of linux/posix-timers.h
+		if unix.ClockGettime(int32(^tid<<3|ofThread), &ts) == nil {
+			ns += ts.Nano()
+		}
+	}
+	return ns
 }
 
 // burntAsAsked is the check of both tests: whether what is used is what was asked. A busy
