@@ -96,6 +96,9 @@ func faultPage(t *testing.T, info fault.Info) string {
 	if len(info.ConflictKeys) > 0 {
 		fmt.Fprintf(&s, "* Not twice at a time on one host: %s\n", strings.Join(info.ConflictKeys, ", "))
 	}
+	for _, name := range slices.Sorted(maps.Keys(info.ConflictsBy)) {
+		fmt.Fprintf(&s, "* Not twice at a time on one host, with `%s`: %s\n", name, strings.Join(info.ConflictsBy[name], ", "))
+	}
 	if needs := append(slices.Clone(info.Needs.Capabilities), info.Needs.Features...); len(needs) > 0 {
 		fmt.Fprintf(&s, "* Needs: %s\n", strings.Join(needs, ", "))
 	}

@@ -75,7 +75,7 @@ var Rules = []Rule{
 	{"plugins/fault", []string{"plugins/internal/faultpb"}, "the contract; protobuf stops here"},
 	{"plugins/faulttest", []string{"internal/cgroup", "internal/conformance", "internal/digest", "internal/digest/digesttest", "internal/dose", "internal/need", "internal/lab", "internal/proc", "plugins/fault"}, "the suite as a Go test, and what measures and times faults"},
 	{"plugins/internal/connection", []string{"plugins/fault"}, "lists and ends TCP connections, for the faults that do"},
-	{"plugins/internal/group", []string{"internal/cgroup", "internal/systemd", "plugins/fault", "plugins/internal/process"}, "one setting of a control group, for the faults that change one"},
+	{"plugins/internal/group", []string{"internal/cgroup", "internal/systemd", "plugins/fault", "plugins/internal/pressure", "plugins/internal/process"}, "one setting of a control group, for the faults that change one"},
 	{"plugins/internal/grouptest", []string{"internal/cgroup", "internal/digest/digesttest", "internal/need", "internal/proc", "internal/systemd", "plugins/fault", "plugins/faulttest"}, "groups, units and programs for the tests of such faults"},
 	{"plugins/internal/overlap", []string{"internal/cgroup", "internal/conformance", "plugins/internal/filesystem"}, "tries all faults together, as hostagent runs them"},
 	{"plugins/internal/peers", []string{"plugins/fault"}, "reads addresses and ports, for all faults that choose by them"},
@@ -85,11 +85,12 @@ var Rules = []Rule{
 	{"plugins/internal/filesystemtest", []string{"internal/digest/digesttest", "internal/need", "internal/proc", "plugins/faulttest"}, "file systems for the tests of such faults"},
 	{"plugins/internal/process", []string{"internal/cgroup", "internal/systemd", "plugins/fault"}, "names, lists and spares processes, for the faults that act on some"},
 	{"plugins/internal/processtest", []string{"internal/cgroup", "internal/digest/digesttest", "internal/need", "internal/proc"}, "programs for the tests of such faults"},
-	{"plugins/internal/rounds", []string{"plugins/fault", "plugins/internal/process"}, "what faults do that destroy at an instant, once or again and again"},
+	{"plugins/internal/keep", []string{"plugins/fault", "plugins/internal/process"}, "what faults do in the background of their process"},
+	{"plugins/internal/rounds", []string{"plugins/fault", "plugins/internal/keep", "plugins/internal/process"}, "what faults do that destroy at an instant, once or again and again"},
 	{"plugins/internal/redfish", []string{"plugins/fault"}, "switches a machine at its management controller"},
 	{"plugins/internal/unit", []string{"internal/systemd", "plugins/fault", "plugins/internal/group"}, "holds services of systemd down, for the faults that end them"},
 	{"plugins/internal/*", nil, "shared by plugins"},
-	{"plugins/service", []string{"internal/cgroup", "internal/systemd", "plugins/fault", "plugins/internal/group", "plugins/internal/process", "plugins/internal/rounds"}, "stops units through the service manager"},
+	{"plugins/service", []string{"internal/cgroup", "internal/systemd", "plugins/fault", "plugins/internal/group", "plugins/internal/keep", "plugins/internal/process", "plugins/internal/rounds"}, "stops units through the service manager"},
 	{"plugins/*", []string{"plugins/fault", "plugins/internal/*", "internal/netns", "internal/cgroup", "internal/power"}, "one folder, one fault"},
 }
 

@@ -132,8 +132,12 @@ func Read(group, file string) (string, error) {
 }
 
 // Write writes text to one of group's files. A file that is missing is an
-// error: nothing is ever created.
+// error: nothing is ever created. An empty text is written as an empty line, as the
+// kernel takes no notice of a write of nothing.
 func Write(group, file, text string) error {
+	if text == "" {
+		text = "\n"
+	}
 	f, err := os.OpenFile(filepath.Join(group, file), os.O_WRONLY, 0)
 	if err != nil {
 		return fmt.Errorf("write cgroup: %w", err)

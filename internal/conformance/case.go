@@ -46,6 +46,10 @@ type Case struct {
 	// owner, Alone says why.
 	Disturb *Disturbance
 	Alone   string
+	// Held says that the fault is what the process does that applied it, and that
+	// nothing of it is left in the kernel when that was killed: then the suite
+	// wants it to be over, where of others it wants that it goes on.
+	Held bool
 	// Strange says that nothing is known of the plugin but what it says itself.
 	// The meter is the listing of the host then: while the plugin says that the
 	// fault is present, something must be different, and what is achieved must be

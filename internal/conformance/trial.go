@@ -144,6 +144,18 @@ func (tr *trial) present() {
 	tr.dosed()
 }
 
+// outlived is for a process that did not apply, after the one that did was
+// killed: the fault is as it was, or over if it was held by that process.
+func (tr *trial) outlived() {
+	if !tr.c.Held {
+		tr.present()
+		return
+	}
+	tr.observe("that it is over with its process", func(o fault.Observation) bool {
+		return o.State != fault.Present && o.Dose == fault.NotInForce
+	})
+}
+
 // dosed compares what the meter reads with what the case asks for.
 func (tr *trial) dosed() {
 	if tr.c.Meter == nil {

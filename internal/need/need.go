@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -28,6 +29,7 @@ const (
 	Mkfs  Need = "mkfs.ext4 (package e2fsprogs)"
 	Nft   Need = "nft (package nftables)"
 	Libc  Need = "getent and unshare (packages libc-bin, util-linux)"
+	CPUs  Need = "two CPUs"
 	// Systemd as the service manager, with cgroup v2 alone.
 	Systemd Need = "systemd and cgroup v2 alone (make test-vm)"
 
@@ -58,6 +60,7 @@ var probes = map[Need]func() bool{
 		const packages = "/usr/lib/python3/dist-packages/"
 		return exists("/usr/bin/python3") && exists(packages+"grpc") && exists(packages+"google/protobuf")
 	},
+	CPUs:  func() bool { return runtime.NumCPU() > 1 },
 	Git:   func() bool { return exists("/usr/bin/git") },
 	Netem: netem,
 	// Tests run in their package's folder.

@@ -40,12 +40,13 @@ func Delegate(name, description string, pid int, weight uint64) error {
 // asking are the properties by which a unit asks for a controller without a
 // limit for anything, systemd.resource-control(5).
 var asking = map[string]sd.Property{
-	"cpu":  property("CPUWeight", uint64(100)),
-	"io":   property("IOAccounting", true),
-	"pids": property("TasksAccounting", true),
+	"cpu":    property("CPUWeight", uint64(100)),
+	"cpuset": property("AllowedCPUs", []byte{1}), // the first CPU is there on any host
+	"io":     property("IOAccounting", true),
+	"pids":   property("TasksAccounting", true),
 }
 
-// HandDown starts a slice that asks for a controller ("cpu", "io" or "pids"), so
+// HandDown starts a slice that asks for a controller ("cpu", "cpuset", "io" or "pids"), so
 // that the manager hands it on to all units of the slice that the name says; it
 // changes no unit. One that is there already is fine.
 func HandDown(name, controller string) error {

@@ -5,15 +5,17 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/firedrill-io/firedrill/internal/need"
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
 )
 
-var driver = fault.NewDriver(Plugin{})
+var driver = fault.NewDriver(New())
 
 func TestMain(m *testing.M) {
 	grouptest.Main()
+	roles()
 	faulttest.Main(m, driver)
 }
 
@@ -51,11 +53,36 @@ func TestConformance(t *testing.T) {
 	})
 }
 
+func TestConformanceOfCpuset(t *testing.T) {
+	t.Parallel()
+	need.Check(t, need.CPUs)
+	faulttest.Run(t, driver, faulttest.Case{
+		Params: Params{Cpuset: "0", Service: grouptest.Service},
+		Setup:  cpusetKnob.Make(allCPUs),
+		Meter: func(h *faulttest.Host) ([]fault.Measure, error) {
+			text, err := cpusetKnob.Read(h)
+			return []fault.Measure{cpus(map[string]int{"0": 1, "1": 1, allCPUs: 2}[text])}, err
+		},
+		Disturb: cpusetKnob.Disturbance(allCPUs, "1"),
+	})
+}
+
+func TestConformanceOfBurn(t *testing.T) {
+	t.Parallel()
+	faulttest.Run(t, driver, faulttest.Case{
+		Params: Params{Burn: "10%"},
+		Held:   true,
+		Alone:  "CPU time that was used belongs to nobody",
+	})
+}
+
 func TestConformanceOfRefusals(t *testing.T) {
 	t.Parallel()
 	faulttest.Refuses(t, driver, knob.Make(found), map[string]Params{
 		"service": {Quota: "20%", Service: "nobody"},
 		"group":   {Quota: "20%", Group: "/"},
 		"quota":   {Quota: "180%", Service: grouptest.Service},
+		"cpuset":  {Quota: "20%", Cpuset: "0", Service: grouptest.Service},
+		"burn":    {Burn: "20%", Service: grouptest.Service},
 	})
 }

@@ -38,7 +38,7 @@ func TestQuotaIsAccurate(t *testing.T) {
 	}
 	list := faulttest.Listing(t, nil, path)
 	spinner := grouptest.Spin(t, groups...)
-	if err := (Plugin{}).Apply(t.Context(), fault.Target{}, c, 0, 0); err != nil {
+	if err := New().Apply(t.Context(), fault.Target{}, c, 0, 0); err != nil {
 		t.Fatal(err)
 	}
 	if got := grouptest.Text(t, dir, knob.File); got == tuned()[0][1] {
@@ -46,7 +46,7 @@ func TestQuotaIsAccurate(t *testing.T) {
 	}
 	used := accurate(t, spinner.PID)
 	o := observe(t, c)
-	if err := (Plugin{}).Revert(t.Context(), fault.Target{}, c); err != nil {
+	if err := New().Revert(t.Context(), fault.Target{}, c); err != nil {
 		t.Error(err)
 	}
 	t.Logf("asked 20%%, got %.2f%%, %+.2f points; %s", used, used-20, o.Detail)
@@ -86,7 +86,7 @@ func TestWithoutQuotaTheProgramGetsMore(t *testing.T) {
 func TestWithoutLoadItIsNotExercised(t *testing.T) {
 	_, path := grouptest.New(t, "cpu")
 	c := prepare(t, Params{Quota: "20%", Group: path})
-	if err := (Plugin{}).Apply(t.Context(), fault.Target{}, c, 0, 0); err != nil {
+	if err := New().Apply(t.Context(), fault.Target{}, c, 0, 0); err != nil {
 		t.Fatal(err)
 	}
 	if o := observe(t, c); o.State != fault.Present || o.Dose != fault.InForce {
@@ -103,7 +103,7 @@ func TestWithoutLoadItIsNotExercised(t *testing.T) {
 
 func prepare(t *testing.T, p Params) Change {
 	t.Helper()
-	c, err := Plugin{}.Prepare(t.Context(), fault.Target{}, p)
+	c, err := New().Prepare(t.Context(), fault.Target{}, p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +112,7 @@ func prepare(t *testing.T, p Params) Change {
 
 func observe(t *testing.T, c Change) fault.Observation {
 	t.Helper()
-	o, err := Plugin{}.Observe(t.Context(), fault.Target{}, c)
+	o, err := New().Observe(t.Context(), fault.Target{}, c)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ package fault
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/netip"
 	"slices"
 )
@@ -83,10 +84,13 @@ type Info struct {
 	Touches []string `json:"touches"`
 	// ConflictKeys lists the knobs of which a host has only one: two overlapping
 	// injections on one host that share a key are refused by the plan.
-	ConflictKeys []string     `json:"conflict_keys,omitempty"`
-	Needs        Needs        `json:"needs"`
-	Protection   []Protection `json:"protection"`
-	Destroys     Destruction  `json:"destroys"`
+	ConflictKeys []string `json:"conflict_keys,omitempty"`
+	// ConflictsBy lists, by the name of a parameter, further keys of an injection
+	// that gives it: for a kind that turns one of several knobs.
+	ConflictsBy map[string][]string `json:"conflicts_by,omitempty"`
+	Needs       Needs               `json:"needs"`
+	Protection  []Protection        `json:"protection"`
+	Destroys    Destruction         `json:"destroys"`
 	// OutOfBand says that the fault is driven by the agent beside the host, not
 	// by the one inside it.
 	OutOfBand bool `json:"out_of_band,omitempty"`
@@ -113,12 +117,19 @@ type Mode struct {
 	ConflictKeys []string `json:"conflict_keys,omitempty"`
 }
 
-// In is the Info that holds for parameters which choose one of the modes; without
-// a mode, or with one that is not known, the Info itself.
+// In is the Info that holds for an injection with these parameters: of the mode
+// that they choose, and with the conflict keys of those that are given.
 func (i Info) In(params json.RawMessage) Info {
 	if m, ok := i.Modes[ModeOf(params)]; ok {
 		i.OutOfBand, i.HostStays, i.Machine = m.OutOfBand, m.HostStays, m.Machine
 		i.ConflictKeys = slices.Concat(i.ConflictKeys, m.ConflictKeys)
+	}
+	var given map[string]json.RawMessage
+	if json.Unmarshal(params, &given) != nil {
+		return i // no parameters
+	}
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		i.ConflictKeys = slices.Concat(i.ConflictKeys, i.ConflictsBy[name])
 	}
 	return i
 }
@@ -154,6 +165,19 @@ func (i Info) Conflicts(o Info) (keys []string) {
 		}
 	}
 	return keys
+}
+
+// AllConflicts are the conflict keys that an injection of the kind may have.
+func (i Info) AllConflicts() []string {
+	keys := slices.Clone(i.ConflictKeys)
+	for _, name := range slices.Sorted(maps.Keys(i.ConflictsBy)) {
+		keys = append(keys, i.ConflictsBy[name]...)
+	}
+	for _, m := range i.Modes {
+		keys = append(keys, m.ConflictKeys...)
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
 }
 
 // Needs is what a fault needs to run.

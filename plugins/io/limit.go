@@ -105,7 +105,7 @@ func (c Change) write(l Limit, value string) error {
 
 // Apply implements fault.Plugin. It looks at all limits before it sets one.
 func (Plugin) Apply(_ context.Context, t fault.Target, c Change, _, _ fault.BootTime) error {
-	if err := c.HandDown.Apply(t, c.file(c.Limits[0]), func() error { return c.set(t) }, func() bool { return c.holds(t) }); err != nil {
+	if err := c.HandDown.ApplyBy(t, c.file(c.Limits[0]), func() error { return c.set(t) }, func() bool { return c.holds(t) }); err != nil {
 		return err
 	}
 	return c.Keep.Apply()
@@ -156,7 +156,7 @@ func (c Change) set(t fault.Target) error {
 // others are put back all the same.
 func (Plugin) Revert(_ context.Context, t fault.Target, c Change) error {
 	return c.Keep.Revert(func() error {
-		return c.HandDown.Revert(t, c.file(c.Limits[0]), func() error { return c.putBack(t) })
+		return c.HandDown.RevertBy(t, c.file(c.Limits[0]), func() error { return c.putBack(t) })
 	})
 }
 

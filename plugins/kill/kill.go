@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/internal/keep"
 	"github.com/firedrill-io/firedrill/plugins/internal/process"
 	"github.com/firedrill-io/firedrill/plugins/internal/rounds"
 )
@@ -81,7 +82,7 @@ func (*Plugin) Describe() fault.Info {
 
 // Prepare implements fault.Plugin.
 func (*Plugin) Prepare(_ context.Context, _ fault.Target, p Params) (Change, error) {
-	c := Change{Version: changeVersion, Owner: rounds.NewOwner(), Signal: unix.SIGKILL,
+	c := Change{Version: changeVersion, Owner: keep.NewOwner(), Signal: unix.SIGKILL,
 		Selection: process.Selection{Service: p.Service, Group: p.Group, Executable: p.Executable}}
 	switch p.Signal {
 	case "", "KILL":

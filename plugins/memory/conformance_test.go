@@ -9,10 +9,12 @@ import (
 	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
 )
 
-var driver = fault.NewDriver(Plugin{})
+var driver = fault.NewDriver(New())
 
 func TestMain(m *testing.M) {
 	grouptest.Main()
+	fillerRole()
+	thrashRole()
 	faulttest.Main(m, driver)
 }
 
@@ -49,11 +51,43 @@ func TestConformance(t *testing.T) {
 	})
 }
 
+func TestConformanceOfFill(t *testing.T) {
+	t.Parallel()
+	faulttest.Run(t, driver, faulttest.Case{
+		Params: Params{Fill: "64MiB", Reserve: "64MiB", Pressure: "100%"},
+		Held:   true,
+		Alone:  "memory that a process holds belongs to it",
+	})
+}
+
+func TestConformanceOfHigh(t *testing.T) {
+	t.Parallel()
+	if !onV2 {
+		return // v1 has no brake: TestHighSlowsDown says what it answers
+	}
+	brake := grouptest.Knob{Controller: "memory", File: highFile}
+	faulttest.Run(t, driver, faulttest.Case{
+		Params: Params{High: "256MiB", Service: grouptest.Service},
+		Setup:  brake.Make(found),
+		Meter: func(h *faulttest.Host) ([]fault.Measure, error) {
+			text, err := brake.Read(h)
+			if err != nil {
+				return nil, err
+			}
+			n, err := strconv.ParseUint(text, 10, 64)
+			return []fault.Measure{bytes("memory brake", n)}, err
+		},
+		Disturb: brake.Disturbance(found, "536870912"),
+	})
+}
+
 func TestConformanceOfRefusals(t *testing.T) {
 	t.Parallel()
 	faulttest.Refuses(t, driver, knob.Make(found), map[string]Params{
 		"service": {Limit: "256MiB", Service: "../svc"},
 		"group":   {Limit: "256MiB", Group: "/svc/nobody"},
 		"limit":   {Limit: "1GiB", Service: grouptest.Service},
+		"fill":    {Fill: "90%", Service: grouptest.Service},
+		"reserve": {Limit: "256MiB", Reserve: "1GiB", Service: grouptest.Service},
 	})
 }

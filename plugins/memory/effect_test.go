@@ -11,8 +11,6 @@ import (
 	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
 )
 
-const mib = 1 << 20
-
 var (
 	here  = fault.Target{}
 	tuned = [2]string{knob.File, found}
@@ -24,7 +22,7 @@ func TestLimitHolds(t *testing.T) {
 	dir, path := grouptest.New(t, "memory", tuned)
 	list := faulttest.Listing(t, nil, path)
 	c := prepare(t, Params{Limit: "64MiB", Group: path})
-	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
+	must(t, New().Apply(t.Context(), here, c, 0, 0))
 	limit, counts := number(t, dir, knob.File), enforced(t, dir)
 	if limit != 64*mib || counts != 64*mib {
 		t.Errorf("the group's limit is %d bytes and the kernel goes by %d, asked were 64 MiB", limit, counts)
@@ -39,7 +37,7 @@ func TestLimitHolds(t *testing.T) {
 	if o := observe(t, c); o.State != fault.Present || o.Dose != fault.Exercised {
 		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
 	}
-	must(t, Plugin{}.Revert(t.Context(), here, c))
+	must(t, New().Revert(t.Context(), here, c))
 	got := grouptest.Text(t, dir, knob.File)
 	faulttest.Measured(t, faulttest.Measurement{
 		Fault: Kind, What: "a program that asks for 128 MiB", Asked: 64, Achieved: float64(most) / mib, Unit: "MiB",
@@ -74,10 +72,10 @@ func TestLimitBelowUsageIsRefused(t *testing.T) {
 		t.Fatalf("the program said %q", said)
 	}
 	var refused *fault.RefusedError
-	if err := (Plugin{}).Apply(t.Context(), here, c, 0, 0); !errors.As(err, &refused) || refused.Field != "limit" {
+	if err := New().Apply(t.Context(), here, c, 0, 0); !errors.As(err, &refused) || refused.Field != "limit" {
 		t.Errorf("apply: error %v, want a refusal of limit", err)
 	}
-	if _, err := (Plugin{}).Prepare(t.Context(), here, p); !errors.As(err, &refused) || refused.Field != "limit" {
+	if _, err := New().Prepare(t.Context(), here, p); !errors.As(err, &refused) || refused.Field != "limit" {
 		t.Errorf("prepare: error %v, want a refusal of limit", err)
 	}
 	if got := grouptest.Text(t, dir, knob.File); got != found {
@@ -86,19 +84,19 @@ func TestLimitBelowUsageIsRefused(t *testing.T) {
 	if o := observe(t, c); o.State != fault.Absent {
 		t.Errorf("observed %s after a refusal", o.State)
 	}
-	must(t, Plugin{}.Revert(t.Context(), here, c))
+	must(t, New().Revert(t.Context(), here, c))
 }
 
 func prepare(t *testing.T, p Params) Change {
 	t.Helper()
-	c, err := Plugin{}.Prepare(t.Context(), here, p)
+	c, err := New().Prepare(t.Context(), here, p)
 	must(t, err)
 	return c
 }
 
 func observe(t *testing.T, c Change) fault.Observation {
 	t.Helper()
-	o, err := Plugin{}.Observe(t.Context(), here, c)
+	o, err := New().Observe(t.Context(), here, c)
 	must(t, err)
 	return o
 }

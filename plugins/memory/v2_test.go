@@ -3,10 +3,12 @@ package memory
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/firedrill-io/firedrill/internal/need"
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
+	"github.com/firedrill-io/firedrill/plugins/internal/process"
 )
 
 // foundHigh is a brake that was there: 900 MiB.
@@ -33,7 +35,7 @@ func TestOOMAllowed(t *testing.T) {
 	if !onV2 {
 		_, path := grouptest.New(t, "memory", tuned)
 		var refused *fault.RefusedError
-		if _, err := (Plugin{}).Prepare(t.Context(), here, Params{Limit: "64MiB", Group: path, OOM: oomAllowed}); !errors.As(err, &refused) || refused.Field != "oom" {
+		if _, err := New().Prepare(t.Context(), here, Params{Limit: "64MiB", Group: path, OOM: oomAllowed}); !errors.As(err, &refused) || refused.Field != "oom" {
 			t.Errorf("error %v, want a refusal of oom", err)
 		}
 		return
@@ -47,7 +49,7 @@ func TestOOMAllowed(t *testing.T) {
 	if c.OOMGroup != "0" {
 		t.Errorf("memory.oom.group was recorded as %q", c.OOMGroup)
 	}
-	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
+	must(t, New().Apply(t.Context(), here, c, 0, 0))
 	if code, err := load.Wait(); code != 137 || err != nil {
 		t.Errorf("the program that used too much: code %d, %v", code, err)
 	}
@@ -58,7 +60,7 @@ func TestOOMAllowed(t *testing.T) {
 	if used := number(t, dir, "memory.current"); used > 64*mib {
 		t.Errorf("the group uses %d bytes, its limit is 64 MiB", used)
 	}
-	must(t, Plugin{}.Revert(t.Context(), here, c))
+	must(t, New().Revert(t.Context(), here, c))
 	asFound(t, dir)
 }
 
@@ -74,13 +76,78 @@ func TestBrakeIsPutBack(t *testing.T) {
 	if o := observe(t, c); o.State != fault.Partial {
 		t.Errorf("with the brake alone: observed %s", o.State)
 	}
-	must(t, Plugin{}.Revert(t.Context(), here, c))
+	must(t, New().Revert(t.Context(), here, c))
 	asFound(t, dir)
-	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
-	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
+	must(t, New().Apply(t.Context(), here, c, 0, 0))
+	must(t, New().Apply(t.Context(), here, c, 0, 0))
 	if got := grouptest.Text(t, dir, highFile); got != foundHigh {
 		t.Errorf("%s is %s beside the limit, found was %s", highFile, got, foundHigh)
 	}
-	must(t, Plugin{}.Revert(t.Context(), here, c))
+	must(t, New().Revert(t.Context(), here, c))
 	asFound(t, dir)
+}
+
+// Above the brake a group is slowed down until it comes to a standstill, and nobody
+// is killed; what was found is there again afterwards. v1 has no brake.
+func TestHighSlowsDown(t *testing.T) {
+	if !onV2 {
+		_, path := grouptest.New(t, "memory", tuned)
+		if _, err := New().Prepare(t.Context(), here, Params{High: "64MiB", Group: path}); !errors.Is(err, fault.ErrUnsupported) {
+			t.Errorf("error %v, want %v", err, fault.ErrUnsupported)
+		}
+		return
+	}
+	dir, path := group2(t)
+	c := prepare(t, Params{High: "64MiB", Group: path})
+	must(t, New().Apply(t.Context(), here, c, 0, 0))
+	load, held := holds(t, dir)
+	if held {
+		t.Error("a program has 128 MiB, above a brake of 64")
+	}
+	o := observe(t, c)
+	if o.State != fault.Present || o.Dose != fault.Exercised {
+		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
+	}
+	must(t, New().Revert(t.Context(), here, c))
+	asFound(t, dir)
+	if over, err := (process.ID{PID: load.PID, Start: load.StartTime}).Ended(); err != nil || over {
+		t.Errorf("the program was killed: %v, %v", over, err)
+	}
+	t.Logf("asked 64 MiB; %s", o.Detail)
+}
+
+// The twin: without the fault the same program gets what it asks for.
+func TestWithoutHighTheProgramGoesOn(t *testing.T) {
+	if !onV2 {
+		return
+	}
+	dir, path := group2(t)
+	c := prepare(t, Params{High: "64MiB", Group: path})
+	if _, held := holds(t, dir); !held {
+		t.Error("the program does not get 128 MiB without any fault")
+	}
+	if o := observe(t, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
+		t.Errorf("observed %s, %s without any fault", o.State, o.Dose)
+	}
+}
+
+// holds is the check of both tests: whether a program gets 128 MiB before it comes to
+// a standstill, which is to get next to nothing for three seconds.
+func holds(t *testing.T, dir string) (load grouptest.Load, held bool) {
+	t.Helper()
+	load = grouptest.Hold(t, 128*mib, dir)
+	said := make(chan string, 1)
+	go func() { said <- load.Says() }()
+	for last := uint64(0); ; {
+		select {
+		case s := <-said:
+			return load, s == "held\n"
+		case <-time.After(3 * time.Second):
+		}
+		now := number(t, dir, "memory.current")
+		if now > 32*mib && now < last+mib {
+			return load, false
+		}
+		last = now
+	}
 }

@@ -109,7 +109,7 @@ func (Plugin) Prepare(_ context.Context, _ fault.Target, p Params) (Change, erro
 
 // Apply implements fault.Plugin.
 func (Plugin) Apply(_ context.Context, t fault.Target, c Change, _, _ fault.BootTime) error {
-	err := c.HandDown.Apply(t, c.Limit, func() error { return c.Limit.Apply(t) }, func() bool { return c.Limit.Holds(t) })
+	err := c.HandDown.Apply(t, c.Limit)
 	if err != nil {
 		return err
 	}
@@ -119,6 +119,6 @@ func (Plugin) Apply(_ context.Context, t fault.Target, c Change, _, _ fault.Boot
 // Revert implements fault.Plugin.
 func (Plugin) Revert(_ context.Context, t fault.Target, c Change) error {
 	return c.Keep.Revert(func() error {
-		return c.HandDown.Revert(t, c.Limit, func() error { return c.Limit.Revert(t) })
+		return c.HandDown.Revert(t, c.Limit)
 	})
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/firedrill-io/firedrill/internal/netns"
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/internal/connection"
+	"github.com/firedrill-io/firedrill/plugins/internal/keep"
 	"github.com/firedrill-io/firedrill/plugins/internal/process"
 	"github.com/firedrill-io/firedrill/plugins/internal/rounds"
 )
@@ -74,7 +75,7 @@ func (*Plugin) Describe() fault.Info {
 // Prepare implements fault.Plugin. Connections come and go, so that there may be
 // none yet: then Observe says so, and the fault is not in force.
 func (*Plugin) Prepare(_ context.Context, t fault.Target, p Params) (c Change, err error) {
-	c = Change{Version: changeVersion, Owner: rounds.NewOwner(), Exempt: t.Exempt}
+	c = Change{Version: changeVersion, Owner: keep.NewOwner(), Exempt: t.Exempt}
 	if c.Rule, c.Every, err = p.parse(); err != nil {
 		return c, err
 	}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/firedrill-io/firedrill/internal/systemd"
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/internal/keep"
 	"github.com/firedrill-io/firedrill/plugins/internal/process"
 	"github.com/firedrill-io/firedrill/plugins/internal/rounds"
 )
@@ -91,7 +92,7 @@ func (*Plugin) Describe() fault.Info {
 
 // Prepare implements fault.Plugin.
 func (*Plugin) Prepare(ctx context.Context, _ fault.Target, p Params) (Change, error) {
-	c := Change{Version: changeVersion, Owner: rounds.NewOwner(), Action: p.Action}
+	c := Change{Version: changeVersion, Owner: keep.NewOwner(), Action: p.Action}
 	name, err := p.unit()
 	if err != nil {
 		return c, err

@@ -64,7 +64,7 @@ func write(b *strings.Builder, e Entry) error {
 	}
 	for _, line := range [][2]string{
 		{"  touches", list(e.Touches)}, {"  needs", list(needs)}, {"  protection", list(layers)},
-		{"  conflicts", list(e.ConflictKeys)}, {"  destroys", string(e.Destroys)},
+		{"  conflicts", list(e.AllConflicts())}, {"  destroys", string(e.Destroys)},
 		{"  from", fmt.Sprintf("%s, version %s, contract %d", e.From, e.PluginVersion, e.ContractVersion)},
 	} {
 		wrap(b, line[0], line[1])

@@ -23,6 +23,7 @@ var update = flag.Bool("update", false, "write golden files")
 var infos = map[fault.Kind]fault.Info{
 	powerloss: {Kind: powerloss, ConflictKeys: []string{"power"}, Destroys: fault.DestroysUnsyncedData, OutOfBand: true, Modes: map[string]fault.Mode{"workload": {HostStays: true}}, Params: json.RawMessage(`{"type":"object"}`)},
 	partition: {Kind: partition, Destroys: fault.DestroysNothing, Params: json.RawMessage(`{"type":"object","properties":{"to":{"type":"array","items":{"type":"string"},"format":"peers"},"direction":{"type":"string"}}}`)},
+	"knobs":   {Kind: "knobs", ConflictsBy: map[string][]string{"low": {"low-knob"}, "high": {"high-knob"}}, Params: json.RawMessage(`{"type":"object"}`)},
 	"reset":   {Kind: "reset", ConflictKeys: []string{"clock"}, Destroys: fault.DestroysUnsyncedData, Params: json.RawMessage(`{"type":"object"}`)},
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -31,6 +32,18 @@ func TestConflict(t *testing.T) {
 `)
 	if err != nil {
 		t.Errorf("one after the other: %v", err)
+	}
+}
+
+// Keys that belong to a parameter count only where it is given.
+func TestConflictByParameter(t *testing.T) {
+	stages := `stages:
+- {stage: one, at: T+3m, faults: [{knobs: {low: 1}, on: {hosts: p1}, until: T+9m}]}
+- {stage: two, at: T+8m, faults: [{knobs: {%s: 1}, on: {hosts: p1}, until: T+20m}]}
+`
+	wantRefusal(t, fmt.Sprintf(stages, "low"), ErrRefused, "both change \"low-knob\" of p1")
+	if _, err := build(t, fmt.Sprintf(stages, "high")); err != nil {
+		t.Errorf("two knobs: %v", err)
 	}
 }
 

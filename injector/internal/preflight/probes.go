@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,6 +38,8 @@ func probes() []probe {
 		{"cls-u32", []string{theRate}, "load the module cls_u32", inNamespace(u32)},
 		{"sch-tbf", []string{theBandwidth}, "load the module sch_tbf", inNamespace(tbf)},
 		{"netem", nil, "fault delay uses a delay line of its own", inNamespace(netem)},
+		{"cgroup-cpuset", nil, "fault cpu has quota and burn, and no cpuset", controller("cpuset")},
+		{"psi", nil, "fault memory with fill is guarded by its reserve alone; boot with psi=1 to have it look at pressure", psi},
 	}
 }
 
@@ -113,6 +116,28 @@ func groupFile(file string) func() error {
 		_, err = os.Stat(filepath.Join(group, file))
 		return errors.Join(err, cgroup.Remove(group, time.Second))
 	}
+}
+
+// controller looks for a controller of control groups, of either version.
+func controller(name string) func() error {
+	return func() error {
+		all, err := cgroup.Hierarchies()
+		if err != nil {
+			return err
+		}
+		for _, h := range all {
+			if slices.Contains(h.Controllers, name) {
+				return nil
+			}
+		}
+		return fmt.Errorf("no hierarchy has the controller %s", name)
+	}
+}
+
+// psi is pressure stall information; where it is off, reading fails.
+func psi() error {
+	_, err := os.ReadFile("/proc/pressure/memory")
+	return err
 }
 
 func loop() error {

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -190,17 +189,12 @@ func (g Group) Processes() (pids []int, err error) {
 }
 
 // Ran is how long all threads of the processes were on a CPU, in ns since each
-// began: Documentation/scheduler/sched-stats in the kernel. A process that has
-// ended counts nothing.
+// began. A process that has ended counts nothing.
 func Ran(pids []int) (ns int64) {
 	for _, pid := range pids {
-		files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid)) // the pattern is right
-		for _, file := range files {
-			b, _ := os.ReadFile(file)
-			if f := strings.Fields(string(b)); len(f) > 0 {
-				n, _ := strconv.ParseInt(f[0], 10, 64)
-				ns += n
-			}
+		tids, _ := process.Threads(pid) // ended: none
+		for _, tid := range tids {
+			ns += process.Ran(tid)
 		}
 	}
 	return ns

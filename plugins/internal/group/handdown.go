@@ -32,9 +32,9 @@ func (g Group) HandDown(controller string) *HandDown {
 	if !g.V2() || !ok || !systemd.Running() {
 		return nil
 	}
-	// One for each group: two faults on two services end at different times. The
+	// One for each group and controller: two faults end at different times. The
 	// dash puts it into the slice, systemd.slice(5).
-	return &HandDown{Unit: fmt.Sprintf("%s-firedrill%d.slice", slice, g.Inode), Controller: controller}
+	return &HandDown{Unit: fmt.Sprintf("%s-firedrill%d%s.slice", slice, g.Inode, controller), Controller: controller}
 }
 
 // The manager sets up all groups of a slice anew, and one by one, when a controller
@@ -44,9 +44,15 @@ const (
 	steadyTime = 150 * time.Millisecond
 )
 
-// Apply starts the unit, again is fine, and makes a change of the setting by apply,
-// until holds says for a while that it is there. A nil HandDown does apply alone.
-func (h *HandDown) Apply(t fault.Target, s Setting, apply func() error, holds func() bool) error {
+// Apply starts the unit, again is fine, and applies the setting until it is there
+// for a while. A nil HandDown has nothing to start.
+func (h *HandDown) Apply(t fault.Target, s Setting) error {
+	return h.ApplyBy(t, s, func() error { return s.Apply(t) }, func() bool { return s.Holds(t) })
+}
+
+// ApplyBy is Apply for a change of the setting's file by apply, which is there when
+// holds says so.
+func (h *HandDown) ApplyBy(t fault.Target, s Setting, apply func() error, holds func() bool) error {
 	if h == nil {
 		return apply()
 	}
@@ -88,9 +94,13 @@ func (h *HandDown) Stop() error {
 	return systemd.Stop(h.Unit)
 }
 
-// Revert undoes a change of the setting by revert, unless its file is not there,
-// and stops the unit.
-func (h *HandDown) Revert(t fault.Target, s Setting, revert func() error) error {
+// Revert reverts the setting, unless its file is not there, and stops the unit.
+func (h *HandDown) Revert(t fault.Target, s Setting) error {
+	return h.RevertBy(t, s, func() error { return s.Revert(t) })
+}
+
+// RevertBy is Revert for a change of the setting's file that revert undoes.
+func (h *HandDown) RevertBy(t fault.Target, s Setting, revert func() error) error {
 	if h == nil {
 		return revert()
 	}

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/containerd/cgroups/v3/cgroup1"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/firedrill-io/firedrill/internal/cgroup"
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/internal/pressure"
 )
 
 // StatV2 reads counters of a group of cgroup v2. A file that the kernel does not
@@ -94,7 +94,7 @@ func (g Group) In(controller cgroup1.Name) (other Group, ok bool) {
 // in one v2 group of their own.
 func (g Group) Pressure(resource string) (share float64, ok bool) {
 	if g.V2() {
-		return pressure(g.Dir(), resource)
+		return pressureOf(g.Dir(), resource)
 	}
 	v2, err := cgroup.V2()
 	if err != nil {
@@ -116,15 +116,13 @@ func (g Group) Pressure(resource string) (share float64, ok bool) {
 	if err != nil || len(own) != len(pids) {
 		return 0, false
 	}
-	return pressure(filepath.Join(v2.Mount, at), resource)
+	return pressureOf(filepath.Join(v2.Mount, at), resource)
 }
 
-func pressure(dir, resource string) (share float64, ok bool) {
-	text, err := cgroup.Read(dir, resource+".pressure")
-	if err != nil {
-		return 0, false // a kernel that does not count it (psi=0)
-	}
-	return someAvg10(text)
+// pressureOf is 0 and not ok for a kernel that does not count it.
+func pressureOf(dir, resource string) (share float64, ok bool) {
+	s, ok := pressure.Read(filepath.Join(dir, resource+".pressure"))
+	return s.Avg10, ok
 }
 
 // v2Path is the v2 group of pid below what this process sees as the root.
@@ -139,16 +137,4 @@ func v2Path(pid int) string {
 		}
 	}
 	return ""
-}
-
-// someAvg10 reads "some avg10=1.50 …", psi(7) in the kernel's Documentation/accounting.
-func someAvg10(text string) (float64, bool) {
-	line, _, _ := strings.Cut(text, "\n")
-	for _, f := range strings.Fields(line) {
-		if v, ok := strings.CutPrefix(f, "avg10="); ok && strings.HasPrefix(line, "some ") {
-			share, err := strconv.ParseFloat(v, 64)
-			return share, err == nil
-		}
-	}
-	return 0, false
 }

@@ -35,13 +35,3 @@ func TestPick(t *testing.T) {
 		})
 	}
 }
-
-func TestSomeAvg10(t *testing.T) {
-	const text = "some avg10=1.53 avg60=0.50 avg300=0.11 total=4711\nfull avg10=0.90 avg60=0.20 avg300=0.05 total=815\n"
-	if share, ok := someAvg10(text); !ok || share != 1.53 {
-		t.Errorf("read %v, %v", share, ok)
-	}
-	if _, ok := someAvg10("full avg10=0.90\n"); ok {
-		t.Error("took the line of full for that of some")
-	}
-}

@@ -1,6 +1,7 @@
 package overlap
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -61,7 +62,7 @@ var table = map[fault.Kind]entry{
 // candidate is one injection that may be drawn.
 type candidate struct {
 	name   string // of kind and parameters
-	info   fault.Info
+	info   fault.Info // for these parameters
 	params params
 	lost   bool
 }
@@ -77,6 +78,15 @@ func (c candidate) subject() conformance.Subject {
 	return conformance.Subject{Info: c.info, Path: hostagent, Args: []string{"plugin", string(c.info.Kind)}}
 }
 
+func raw(t *testing.T, p params) json.RawMessage {
+	t.Helper()
+	b, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
 // candidates are all of the catalogue.
 func candidates(t *testing.T) (all []candidate) {
 	t.Helper()
@@ -90,7 +100,7 @@ func candidates(t *testing.T) (all []candidate) {
 			t.Errorf("%s: give parameters with which it overlaps others, or the reason why it can't, in the table of kinds_test.go", kind)
 		}
 		for i, p := range e.with {
-			all = append(all, candidate{fmt.Sprintf("%s-%d", kind, i+1), infos[kind], p, e.lost})
+			all = append(all, candidate{fmt.Sprintf("%s-%d", kind, i+1), infos[kind].In(raw(t, p)), p, e.lost})
 		}
 	}
 	return all

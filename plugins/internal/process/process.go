@@ -145,6 +145,7 @@ type stat struct {
 	name, state string
 	parent      int
 	start       uint64
+	processor   int
 }
 
 func readStat(pid int) (s stat, err error) {
@@ -161,11 +162,12 @@ func readStat(pid int) (s stat, err error) {
 		return s, fmt.Errorf("read state of pid %d: no name in %q", pid, b)
 	}
 	f := strings.Fields(string(b[end+1:]))
-	if len(f) < 20 {
+	if len(f) < 37 {
 		return s, fmt.Errorf("read state of pid %d: short line", pid)
 	}
 	s.name, s.state = string(b[open+1:end]), f[0]
 	s.parent, _ = strconv.Atoi(f[1])
+	s.processor, _ = strconv.Atoi(f[36])
 	s.start, err = strconv.ParseUint(f[19], 10, 64)
 	return s, err
 }

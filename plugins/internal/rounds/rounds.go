@@ -9,28 +9,25 @@ package rounds
 import (
 	"errors"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/internal/keep"
 	"github.com/firedrill-io/firedrill/plugins/internal/process"
 )
 
 // Runner runs the rounds of one kind of fault. T names one thing a round acts on.
 type Runner[T any] struct {
-	kind string
-	mu   sync.Mutex
-	live map[string]*repetition
+	kind   fault.Kind
+	keeper keep.Keeper
 }
 
 // New returns a runner of a kind of fault.
-func New[T any](kind fault.Kind) *Runner[T] {
-	return &Runner[T]{kind: string(kind), live: map[string]*repetition{}}
-}
+func New[T any](kind fault.Kind) *Runner[T] { return &Runner[T]{kind: kind} }
 
 // Plan is one injection: what the change record says of it, and what it does.
 type Plan[T any] struct {
-	Owner string        // drawn by NewOwner in Prepare
+	Owner string        // drawn by keep.NewOwner in Prepare
 	Every time.Duration // 0: once
 	// Round acts on all there is, and returns what it acted on and how much was
 	// gone before it came to it, which is no error.
@@ -61,50 +58,42 @@ type record[T any] struct {
 	Failed string         `json:"failed,omitempty"` // what ended a repetition
 }
 
-type repetition struct {
-	until fault.BootTime
-	stop  chan struct{}
-	done  chan struct{}
-}
-
 // Apply makes the mark and does the first round, and goes on repeating in the
 // background. Called again it does no round, but renews.
 func (r *Runner[T]) Apply(p Plan[T], until fault.BootTime, log *slog.Logger) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if live, ok := r.live[p.Owner]; ok {
-		live.until = until
-		return nil
-	}
-	m := mark[record[T]]{r.kind, p.Owner}
-	own, err := process.Own()
-	if err != nil {
-		return err
-	}
-	made, err := m.make(record[T]{By: own, Until: until})
-	if err != nil || !made && p.Every == 0 {
-		return err
-	}
-	if made {
-		if err := round(m, p, own, until); err != nil {
-			if rec, rerr := m.read(); rerr == nil && rec.Acted == 0 {
-				err = errors.Join(err, m.remove()) // nothing was touched
-			}
-			return err
+	return r.keeper.Apply(p.Owner, until, func() (func(*keep.Kept), error) {
+		m := r.mark(p.Owner)
+		own, err := process.Own()
+		if err != nil {
+			return nil, err
 		}
-	}
-	if p.Every > 0 {
-		live := &repetition{until: until, stop: make(chan struct{}), done: make(chan struct{})}
-		r.live[p.Owner] = live
-		go r.repeat(m, p, own, live, log)
-	}
-	return nil
+		made, err := m.Make(record[T]{By: own, Until: until})
+		if err != nil {
+			return nil, err
+		}
+		if made {
+			if err := round(m, p, own, until); err != nil {
+				if rec, rerr := m.Read(); rerr == nil && rec.Acted == 0 {
+					err = errors.Join(err, m.Remove()) // nothing was touched
+				}
+				return nil, err
+			}
+		}
+		if p.Every == 0 {
+			return nil, nil
+		}
+		return func(k *keep.Kept) { repeat(k, m, p, own, log) }, nil
+	})
+}
+
+func (r *Runner[T]) mark(owner string) keep.Mark[record[T]] {
+	return keep.MarkOf[record[T]](r.kind, owner)
 }
 
 // round does one round and counts it. The rounds before are counted first: what
 // they acted on is forgotten then.
-func round[T any](m mark[record[T]], p Plan[T], own process.ID, until fault.BootTime) error {
-	rec, err := m.read()
+func round[T any](m keep.Mark[record[T]], p Plan[T], own process.ID, until fault.BootTime) error {
+	rec, err := m.Read()
 	if err != nil {
 		return err
 	}
@@ -118,22 +107,21 @@ func round[T any](m mark[record[T]], p Plan[T], own process.ID, until fault.Boot
 	rec.Acted += len(acted)
 	rec.Missed += missed
 	rec.Last, rec.By, rec.Until = acted, own, until
-	return errors.Join(err, m.update(rec))
+	return errors.Join(err, m.Update(rec))
 }
 
-func (r *Runner[T]) repeat(m mark[record[T]], p Plan[T], own process.ID, live *repetition, log *slog.Logger) {
-	defer close(live.done)
+func repeat[T any](k *keep.Kept, m keep.Mark[record[T]], p Plan[T], own process.ID, log *slog.Logger) {
 	next := fault.Now().Add(p.Every)
-	for r.wait(live, next) {
-		err := round(m, p, own, r.end(live))
-		if errors.Is(err, errNoMark) {
+	for k.Wait(next) {
+		err := round(m, p, own, k.Until())
+		if errors.Is(err, keep.ErrNoMark) {
 			return // reverted by another process
 		}
 		if err != nil {
 			log.Error("a round failed; no more follow", "error", err)
-			if rec, rerr := m.read(); rerr == nil {
+			if rec, rerr := m.Read(); rerr == nil {
 				rec.Failed = err.Error()
-				_ = m.update(rec) // Observe sees that the process repeats no more
+				_ = m.Update(rec) // Observe sees that the process repeats no more
 			}
 			return
 		}
@@ -141,38 +129,11 @@ func (r *Runner[T]) repeat(m mark[record[T]], p Plan[T], own process.ID, live *r
 	}
 }
 
-func (r *Runner[T]) end(live *repetition) fault.BootTime {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return live.until
-}
-
-// step is how often a repetition looks for its end.
-const step = 100 * time.Millisecond
-
-// wait sleeps until next and says whether the repetition goes on then.
-func (r *Runner[T]) wait(live *repetition, next fault.BootTime) bool {
-	for {
-		now := fault.Now()
-		if until := r.end(live); until != 0 && now >= until {
-			return false
-		}
-		if now >= next {
-			return true
-		}
-		select {
-		case <-live.stop:
-			return false
-		case <-time.After(min(next.Sub(now), step)):
-		}
-	}
-}
-
 // Observe returns what the injection did so far, in whichever process; present is
 // false if there is no mark of it.
 func (r *Runner[T]) Observe(p Plan[T]) (t Tally, present bool, err error) {
-	rec, err := mark[record[T]]{r.kind, p.Owner}.read()
-	if errors.Is(err, errNoMark) {
+	rec, err := r.mark(p.Owner).Read()
+	if errors.Is(err, keep.ErrNoMark) {
 		return t, false, nil
 	}
 	if err != nil {
@@ -193,10 +154,8 @@ func (r *Runner[T]) Observe(p Plan[T]) (t Tally, present bool, err error) {
 
 // until is the end as this process knows it, else as the mark says.
 func (r *Runner[T]) until(owner string, marked fault.BootTime) fault.BootTime {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if live, ok := r.live[owner]; ok {
-		return live.until
+	if until, ok := r.keeper.Until(owner); ok {
+		return until
 	}
 	return marked
 }
@@ -204,14 +163,7 @@ func (r *Runner[T]) until(owner string, marked fault.BootTime) fault.BootTime {
 // Revert ends the repetition and removes the mark. One of another process ends at
 // its next round at the latest.
 func (r *Runner[T]) Revert(owner string) error {
-	r.mu.Lock()
-	live := r.live[owner]
-	delete(r.live, owner)
-	r.mu.Unlock()
-	err := mark[record[T]]{r.kind, owner}.remove()
-	if live != nil {
-		close(live.stop)
-		<-live.done
-	}
+	err := r.mark(owner).Remove()
+	r.keeper.Stop(owner)
 	return err
 }

@@ -1,7 +1,6 @@
 package memory
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -13,9 +12,9 @@ import (
 // big pages are refused before the limit is reached.
 const nearLimit = 0.9
 
-// Observe implements fault.Plugin. Present means that the limit reads back as
-// asked; exercised, that the kernel counted that the group ran into it.
-func (Plugin) Observe(_ context.Context, t fault.Target, c Change) (fault.Observation, error) {
+// observe: present means that the limit reads back as asked; exercised, that the
+// kernel counted that the group ran into it.
+func (c limit) observe(t fault.Target) (fault.Observation, error) {
 	asked, err := strconv.ParseUint(c.Limit.After, 10, 64)
 	if err != nil {
 		return fault.Observation{}, fmt.Errorf("read change record: limit %q is no number", c.Limit.After)

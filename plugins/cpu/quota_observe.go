@@ -18,16 +18,16 @@ import (
 // leastWindow is how long the CPU time of a group is measured, at least.
 const leastWindow = 400 * time.Millisecond
 
-// Observe implements fault.Plugin. Present means that the quota reads back as
-// asked; exercised, that the kernel counted periods in which it held the group up.
-func (Plugin) Observe(ctx context.Context, t fault.Target, c Change) (fault.Observation, error) {
-	o := fault.Observation{State: fault.Absent, Dose: fault.NotInForce, Asked: []fault.Measure{percentOf("cpu quota", c.Percent)}}
-	g := c.Quota.Group
-	if c.Quota.Lacks(t) {
-		o.Detail = fmt.Sprintf("%s has no %s: systemd hands no CPU controller on", g.Path, c.Quota.File)
+// observe: present means that the quota reads back as asked; exercised, that the
+// kernel counted periods in which it held the group up.
+func (q quota) observe(ctx context.Context, t fault.Target) (fault.Observation, error) {
+	o := fault.Observation{State: fault.Absent, Dose: fault.NotInForce, Asked: []fault.Measure{percentOf("cpu quota", q.Percent)}}
+	g := q.Quota.Group
+	if q.Quota.Lacks(t) {
+		o.Detail = fmt.Sprintf("%s has no %s: systemd hands no CPU controller on", g.Path, q.Quota.File)
 		return o, nil
 	}
-	now, err := c.Quota.Now(t)
+	now, err := q.Quota.Now(t)
 	if errors.Is(err, fault.ErrGone) {
 		o.Detail = err.Error()
 		return o, nil
@@ -42,8 +42,8 @@ func (Plugin) Observe(ctx context.Context, t fault.Target, c Change) (fault.Obse
 	if b.quota != noQuota {
 		o.Achieved = append(o.Achieved, percentOf("cpu quota", b.percent()))
 	}
-	if now != c.Quota.After {
-		o.Detail = fmt.Sprintf("%s of %s is %s, asked was %s", c.Quota.File, g.Path, now, c.Quota.After)
+	if now != q.Quota.After {
+		o.Detail = fmt.Sprintf("%s of %s is %s, asked was %s", q.Quota.File, g.Path, now, q.Quota.After)
 		return o, nil
 	}
 	o.State = fault.Present
@@ -52,9 +52,9 @@ func (Plugin) Observe(ctx context.Context, t fault.Target, c Change) (fault.Obse
 		return o, err
 	}
 	// Somebody may have changed the period: then the quota is another share.
-	if math.Abs(b.percent()-c.Percent) <= 0.01*c.Percent {
+	if math.Abs(b.percent()-q.Percent) <= 0.01*q.Percent {
 		o.Dose = fault.InForce
-		if w.held > 0 || wasUnlimited(c) && w.throttled > c.Throttled {
+		if w.held > 0 || q.wasUnlimited() && w.throttled > q.Throttled {
 			o.Dose = fault.Exercised
 		}
 	}
@@ -81,8 +81,8 @@ type window struct {
 
 // wasUnlimited says whether the group had no quota before: then all its
 // throttled periods since then are ours.
-func wasUnlimited(c Change) bool {
-	return c.Quota.Before == unlimited || strings.HasPrefix(c.Quota.Before, unlimitedV2+" ")
+func (q quota) wasUnlimited() bool {
+	return q.Quota.Before == unlimited || strings.HasPrefix(q.Quota.Before, unlimitedV2+" ")
 }
 
 // watch reads the counters twice, whole periods apart: then it does not matter

@@ -1,4 +1,4 @@
-package rounds
+package keep
 
 import (
 	"crypto/rand"
@@ -9,28 +9,33 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/firedrill-io/firedrill/plugins/fault"
 )
 
 // folder is where marks lie: below /run, which a boot clears.
 const folder = "/run/firedrill/marks"
 
-// errNoMark says that a mark was removed, or never made.
-var errNoMark = errors.New("no mark")
+// ErrNoMark says that a mark was removed, or never made.
+var ErrNoMark = errors.New("no mark")
 
 // NewOwner draws what tells one injection's mark from all others.
 func NewOwner() string { return rand.Text() }
 
-// mark is a file that says what one injection did so far, as JSON.
+// Mark is a file that says what one injection did so far, as JSON.
 //
 // A process that was killed stays killed, and no kernel object says that a fault
 // did it. The mark says so. It is made before the first effect and removed by
 // Revert, whichever process calls that.
-type mark[V any] struct{ kind, owner string }
+type Mark[V any] struct{ kind, owner string }
 
-func (m mark[V]) path() string { return filepath.Join(folder, m.kind+"-"+filepath.Base(m.owner)) }
+// MarkOf is the mark of an injection; owner was drawn by NewOwner in Prepare.
+func MarkOf[V any](kind fault.Kind, owner string) Mark[V] { return Mark[V]{string(kind), owner} }
 
-// make makes the mark; one that is there is kept, and made is false then.
-func (m mark[V]) make(v V) (made bool, err error) {
+func (m Mark[V]) path() string { return filepath.Join(folder, m.kind+"-"+filepath.Base(m.owner)) }
+
+// Make makes the mark; one that is there is kept, and made is false then.
+func (m Mark[V]) Make(v V) (made bool, err error) {
 	text, err := json.Marshal(v)
 	if err != nil {
 		return false, fmt.Errorf("encode mark: %w", err)
@@ -58,16 +63,16 @@ func (m mark[V]) make(v V) (made bool, err error) {
 	return false, fmt.Errorf("make mark: %w", err)
 }
 
-// update writes v to a mark that is there; errNoMark if it is not: what was
+// Update writes v to a mark that is there; ErrNoMark if it is not: what was
 // reverted is never marked again.
-func (m mark[V]) update(v V) error {
+func (m Mark[V]) Update(v V) error {
 	text, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("encode mark: %w", err)
 	}
 	f, err := os.OpenFile(m.path(), os.O_WRONLY, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		return errNoMark
+		return ErrNoMark
 	}
 	if err != nil {
 		return fmt.Errorf("write mark: %w", err)
@@ -79,13 +84,13 @@ func (m mark[V]) update(v V) error {
 	return nil
 }
 
-// read reads the mark; errNoMark if there is none.
-func (m mark[V]) read() (v V, err error) {
+// Read reads the mark; ErrNoMark if there is none.
+func (m Mark[V]) Read() (v V, err error) {
 	for range 5 { // it may be half written just now
 		var text []byte
 		text, err = os.ReadFile(m.path())
 		if errors.Is(err, fs.ErrNotExist) {
-			return v, errNoMark
+			return v, ErrNoMark
 		}
 		if err != nil {
 			return v, fmt.Errorf("read mark: %w", err)
@@ -99,9 +104,9 @@ func (m mark[V]) read() (v V, err error) {
 	return v, fmt.Errorf("read mark: %w", err)
 }
 
-// remove removes the mark, and the folder with the last one. One that is gone is
+// Remove removes the mark, and the folder with the last one. One that is gone is
 // no error.
-func (m mark[V]) remove() error {
+func (m Mark[V]) Remove() error {
 	if err := os.Remove(m.path()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove mark: %w", err)
 	}
