@@ -56,6 +56,7 @@ var table = map[fault.Kind]entry{
 	"pids":      {with: []params{{"limit": 50, "service": service}}},
 	"powerloss": {not: "a host without power has no other faults: it ends them, which the agent's tests try"},
 	"reset":     {with: []params{{"ports": []string{port}}}},
+	"service":   {not: "a lab host has no systemd, which stops and starts services"},
 }
 
 // candidate is one injection that may be drawn.
