@@ -8,6 +8,7 @@ import (
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
 var driver = fault.NewDriver(Plugin{})
@@ -36,7 +37,7 @@ var found = per("170000", "170000 100000")
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	faulttest.Run(t, driver, faulttest.Case{
-		Params: Params{Quota: "20%", Service: grouptest.Service},
+		Params: Params{Quota: "20%", Scope: scope.Scope{Service: grouptest.Service}},
 		Setup:  knob.Make(found),
 		Meter: func(h *faulttest.Host) ([]fault.Measure, error) {
 			text, err := knob.Read(h)
@@ -54,8 +55,8 @@ func TestConformance(t *testing.T) {
 func TestConformanceOfRefusals(t *testing.T) {
 	t.Parallel()
 	faulttest.Refuses(t, driver, knob.Make(found), map[string]Params{
-		"service": {Quota: "20%", Service: "nobody"},
-		"group":   {Quota: "20%", Group: "/"},
-		"quota":   {Quota: "180%", Service: grouptest.Service},
+		"service": {Quota: "20%", Scope: scope.Scope{Service: "nobody"}},
+		"group":   {Quota: "20%", Scope: scope.Scope{Group: "/"}},
+		"quota":   {Quota: "180%", Scope: scope.Scope{Service: grouptest.Service}},
 	})
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/internal/group"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
 // Kind is the name of this fault.
@@ -23,9 +24,8 @@ func init() { fault.Register(Kind, fault.NewDriver(Plugin{})) }
 // Params is what an experiment file may set.
 type Params struct {
 	// Quota is in percent of one CPU: 20% is a fifth of one, 200% are two.
-	Quota   string `json:"quota" jsonschema:"pattern=^[0-9]+([.][0-9]+)?%$,title=a percentage of one CPU,example=20%,description=CPU time that is left to the group\\, in percent of one CPU: 20% is a fifth of one CPU\\, 200% are two"`
-	Service string `json:"service,omitempty" jsonschema:"minLength=1,description=Service of the host whose processes are limited; this or group"`
-	Group   string `json:"group,omitempty" jsonschema:"pattern=^/.,title=a path that begins with /,example=/svc/notes,description=Control group whose processes are limited\\, as a path below the hierarchy (/svc holds all services of a lab host); this or service"`
+	Quota string `json:"quota" jsonschema:"pattern=^[0-9]+([.][0-9]+)?%$,title=a percentage of one CPU,example=20%,description=CPU time that is left to the group\\, in percent of one CPU: 20% is a fifth of one CPU\\, 200% are two"`
+	scope.Scope
 }
 
 // Change is the change record.
@@ -68,7 +68,7 @@ func (Plugin) Prepare(_ context.Context, _ fault.Target, p Params) (Change, erro
 	if err != nil {
 		return Change{}, err
 	}
-	g, err := group.Find("cpu", p.Service, p.Group)
+	g, err := group.Find("cpu", p.Scope)
 	if err != nil {
 		return Change{}, err
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/firedrill-io/firedrill/internal/need"
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
 // A service of systemd has no cpu.max by itself: it has one while the fault is
@@ -22,7 +23,7 @@ func TestServiceOfSystemd(t *testing.T) {
 		return
 	}
 	before := handed()
-	c := prepare(t, Params{Quota: "50%", Service: "systemd-journald"})
+	c := prepare(t, Params{Quota: "50%", Scope: scope.Scope{Service: "systemd-journald"}})
 	if o := observe(t, c); o.State != fault.Absent {
 		t.Errorf("before Apply: observed %s, %s", o.State, o.Detail)
 	}

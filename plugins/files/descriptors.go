@@ -31,14 +31,11 @@ type limited struct {
 }
 
 func prepareDescriptors(p Params) (*descriptors, error) {
-	f, err := group.FindFreezer(p.Service, p.Group)
+	f, err := group.FindFreezer(p.Scope)
 	if err != nil {
 		return nil, err
 	}
-	field := "service"
-	if p.Group != "" {
-		field = "group"
-	}
+	field := p.Field()
 	pids, err := f.Group.Processes()
 	if err != nil {
 		return nil, fmt.Errorf("list processes of %s: %w", f.Group.Path, err)

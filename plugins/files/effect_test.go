@@ -17,6 +17,7 @@ import (
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/internal/filesystemtest"
 	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
 const mib = 1 << 20
@@ -121,7 +122,7 @@ func TestDescriptorsHold(t *testing.T) {
 	p := start(t, dir)
 	found := unix.Rlimit{Cur: 777, Max: 999}
 	must(t, unix.Prlimit(p.PID, unix.RLIMIT_NOFILE, &found, nil))
-	c := prepare(t, Params{Which: "descriptors", Leave: 8, Group: path})
+	c := prepare(t, Params{Which: "descriptors", Leave: 8, Scope: scope.Scope{Group: path}})
 	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
 	if l := limit(t, p.PID); l.Cur >= found.Cur || l.Max != found.Max {
 		t.Errorf("the limits are %+v, they were %+v", l, found)
@@ -157,7 +158,7 @@ func TestDescriptorsHold(t *testing.T) {
 func TestWithoutLimitAllAreOpened(t *testing.T) {
 	dir, path := grouptest.New(t, grouptest.V2)
 	p := start(t, dir)
-	c := prepare(t, Params{Which: "descriptors", Leave: 8, Group: path})
+	c := prepare(t, Params{Which: "descriptors", Leave: 8, Scope: scope.Scope{Group: path}})
 	if got, answer := p.opens(t); got != wanted {
 		t.Errorf("the program opened %q without any fault", answer)
 	}
@@ -170,7 +171,7 @@ func TestWithoutLimitAllAreOpened(t *testing.T) {
 func TestNoneLeft(t *testing.T) {
 	dir, path := grouptest.New(t, grouptest.V2)
 	p := start(t, dir)
-	c := prepare(t, Params{Which: "descriptors", Group: path})
+	c := prepare(t, Params{Which: "descriptors", Scope: scope.Scope{Group: path}})
 	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
 	if got, answer := p.opens(t); got != 0 {
 		t.Errorf("the program opened %q", answer)
@@ -187,7 +188,7 @@ func TestProcessEndsMeanwhile(t *testing.T) {
 	dir, path := grouptest.New(t, grouptest.V2)
 	first, second := start(t, dir), start(t, dir)
 	before := limit(t, second.PID)
-	c := prepare(t, Params{Which: "descriptors", Leave: 1, Group: path})
+	c := prepare(t, Params{Which: "descriptors", Leave: 1, Scope: scope.Scope{Group: path}})
 	must(t, first.Kill())
 	_, _ = first.Wait()
 	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
@@ -211,7 +212,7 @@ func TestProcessEndsMeanwhile(t *testing.T) {
 func TestOthersLimitStays(t *testing.T) {
 	dir, path := grouptest.New(t, grouptest.V2)
 	p := start(t, dir)
-	c := prepare(t, Params{Which: "descriptors", Leave: 8, Group: path})
+	c := prepare(t, Params{Which: "descriptors", Leave: 8, Scope: scope.Scope{Group: path}})
 	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
 	theirs := limit(t, p.PID)
 	theirs.Cur = 123
@@ -321,11 +322,11 @@ func TestRefusals(t *testing.T) {
 		"no ext4":             {"path", Params{Which: "inodes", Path: "/dev/shm"}, "/"},
 		"less free already":   {"leave", Params{Which: "inodes", Leave: 1e9, Path: dir}, "/"},
 		"the host's own":      {"leave", Params{Which: "inodes", Leave: 1, Path: "/"}, "/proc"},
-		"inodes of a group":   {"which", Params{Which: "inodes", Path: dir, Group: path}, "/"},
-		"nobody there":        {"group", Params{Which: "descriptors", Group: path}, "/"},
-		"whole host":          {"group", Params{Which: "descriptors", Group: "/"}, "/"},
+		"inodes of a group":   {"which", Params{Which: "inodes", Path: dir, Scope: scope.Scope{Group: path}}, "/"},
+		"nobody there":        {"group", Params{Which: "descriptors", Scope: scope.Scope{Group: path}}, "/"},
+		"whole host":          {"group", Params{Which: "descriptors", Scope: scope.Scope{Group: "/"}}, "/"},
 		"no service":          {"service", Params{Which: "descriptors"}, "/"},
-		"path of descriptors": {"path", Params{Which: "descriptors", Group: path, Path: dir}, "/"},
+		"path of descriptors": {"path", Params{Which: "descriptors", Scope: scope.Scope{Group: path}, Path: dir}, "/"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var refused *fault.RefusedError

@@ -17,6 +17,7 @@ import (
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/internal/filesystemtest"
 	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
 const mib = 1 << 20
@@ -154,7 +155,7 @@ func TestLimitIsAccurate(t *testing.T) {
 func TestWithoutLimitThereIsMore(t *testing.T) {
 	dir, path := grouptest.New(t, "blkio")
 	device, _ := filesystemtest.Device(t, 32*mib)
-	change := prepare(t, Params{Write: "4MiB/s", Device: device, Group: path})
+	change := prepare(t, Params{Write: "4MiB/s", Device: device, Scope: scope.Scope{Group: path}})
 	if bytes, _ := runs(t, dir, device, "w", 64<<10)(); bytes <= 4*mib*(1+within) {
 		t.Errorf("got %.0f bytes per second without any fault", bytes)
 	}
@@ -170,7 +171,7 @@ func TestOthersLimitStays(t *testing.T) {
 	device, number := filesystemtest.Device(t, mib)
 	_, other := filesystemtest.Device(t, mib)
 	const file = v1Bytes + "write_bps_device"
-	c := prepare(t, Params{Write: "4MiB/s", ReadOps: "7/s", Device: device, Group: path})
+	c := prepare(t, Params{Write: "4MiB/s", ReadOps: "7/s", Device: device, Scope: scope.Scope{Group: path}})
 	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
 	must(t, cgroup.Write(dir, file, number+" 333333"))
 	must(t, cgroup.Write(dir, file, other+" 444444"))
@@ -200,7 +201,7 @@ func TestProcessesBelowAreRefused(t *testing.T) {
 	must(t, cgroup.Create(dir+"/below"))
 	grouptest.Named(t, "notes", dir+"/below")
 	var refused *fault.RefusedError
-	if _, err := (Plugin{}).Prepare(t.Context(), here, Params{Write: "4MiB/s", Device: device, Group: path}); !errors.As(err, &refused) || refused.Field != "group" || !strings.Contains(err.Error(), "/below") {
+	if _, err := (Plugin{}).Prepare(t.Context(), here, Params{Write: "4MiB/s", Device: device, Scope: scope.Scope{Group: path}}); !errors.As(err, &refused) || refused.Field != "group" || !strings.Contains(err.Error(), "/below") {
 		t.Errorf("error %v, want a refusal of group that names the one below", err)
 	}
 }
@@ -212,14 +213,14 @@ func TestRefusals(t *testing.T) {
 		field string
 		p     Params
 	}{
-		"no limit":      {"read", Params{Device: device, Group: path}},
-		"no rate":       {"write", Params{Write: "fast", Device: device, Group: path}},
-		"too little":    {"read", Params{Read: "1kB/s", Device: device, Group: path}},
-		"no operations": {"read_ops", Params{ReadOps: "0/s", Device: device, Group: path}},
-		"no device":     {"device", Params{Read: "1MB/s", Device: "/dev/none", Group: path}},
-		"no disk":       {"device", Params{Read: "1MB/s", Device: "/dev/shm", Group: path}},
-		"no group":      {"group", Params{Read: "1MB/s", Device: device, Group: path + "/none"}},
-		"whole host":    {"group", Params{Read: "1MB/s", Device: device, Group: "/"}},
+		"no limit":      {"read", Params{Device: device, Scope: scope.Scope{Group: path}}},
+		"no rate":       {"write", Params{Write: "fast", Device: device, Scope: scope.Scope{Group: path}}},
+		"too little":    {"read", Params{Read: "1kB/s", Device: device, Scope: scope.Scope{Group: path}}},
+		"no operations": {"read_ops", Params{ReadOps: "0/s", Device: device, Scope: scope.Scope{Group: path}}},
+		"no device":     {"device", Params{Read: "1MB/s", Device: "/dev/none", Scope: scope.Scope{Group: path}}},
+		"no disk":       {"device", Params{Read: "1MB/s", Device: "/dev/shm", Scope: scope.Scope{Group: path}}},
+		"no group":      {"group", Params{Read: "1MB/s", Device: device, Scope: scope.Scope{Group: path + "/none"}}},
+		"whole host":    {"group", Params{Read: "1MB/s", Device: device, Scope: scope.Scope{Group: "/"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var refused *fault.RefusedError

@@ -23,6 +23,7 @@ import (
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/internal/group"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
 // Kind is the name of this fault.
@@ -32,10 +33,9 @@ func init() { fault.Register(Kind, fault.NewDriver(Plugin{})) }
 
 // Params is what an experiment file may set.
 type Params struct {
-	Limit   string `json:"limit" jsonschema:"pattern=^[0-9]+([.][0-9]+)?(KiB|MiB|GiB)$,title=an amount of memory,example=256MiB,description=Memory that is left to the group\\, page cache included: 256MiB or 1.5GiB"`
-	Service string `json:"service,omitempty" jsonschema:"minLength=1,description=Service of the host whose processes are limited; this or group"`
-	Group   string `json:"group,omitempty" jsonschema:"pattern=^/.,title=a path that begins with /,example=/svc/notes,description=Control group whose processes are limited\\, as a path below the hierarchy (/svc holds all services of a lab host); this or service"`
-	OOM     string `json:"oom,omitempty" jsonschema:"enum=refused,enum=allowed,default=refused,description=What to do where the processes use more than the limit already: refused sets no limit; allowed sets it (cgroup v2 only) and the kernel kills until they use less"`
+	Limit string `json:"limit" jsonschema:"pattern=^[0-9]+([.][0-9]+)?(KiB|MiB|GiB)$,title=an amount of memory,example=256MiB,description=Memory that is left to the group\\, page cache included: 256MiB or 1.5GiB"`
+	scope.Scope
+	OOM string `json:"oom,omitempty" jsonschema:"enum=refused,enum=allowed,default=refused,description=What to do where the processes use more than the limit already: refused sets no limit; allowed sets it (cgroup v2 only) and the kernel kills until they use less"`
 }
 
 // Change is the change record.
@@ -84,7 +84,7 @@ func (Plugin) Prepare(_ context.Context, _ fault.Target, p Params) (Change, erro
 	if p.OOM != "" && p.OOM != oomRefused && p.OOM != oomAllowed {
 		return Change{}, fault.Refuse("oom", "%q is neither %s nor %s", p.OOM, oomRefused, oomAllowed)
 	}
-	g, err := group.Find("memory", p.Service, p.Group)
+	g, err := group.Find("memory", p.Scope)
 	if err != nil {
 		return Change{}, err
 	}

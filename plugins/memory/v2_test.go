@@ -7,6 +7,7 @@ import (
 	"github.com/firedrill-io/firedrill/internal/need"
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
 // foundHigh is a brake that was there: 900 MiB.
@@ -33,7 +34,7 @@ func TestOOMAllowed(t *testing.T) {
 	if !onV2 {
 		_, path := grouptest.New(t, "memory", tuned)
 		var refused *fault.RefusedError
-		if _, err := (Plugin{}).Prepare(t.Context(), here, Params{Limit: "64MiB", Group: path, OOM: oomAllowed}); !errors.As(err, &refused) || refused.Field != "oom" {
+		if _, err := (Plugin{}).Prepare(t.Context(), here, Params{Limit: "64MiB", Scope: scope.Scope{Group: path}, OOM: oomAllowed}); !errors.As(err, &refused) || refused.Field != "oom" {
 			t.Errorf("error %v, want a refusal of oom", err)
 		}
 		return
@@ -43,7 +44,7 @@ func TestOOMAllowed(t *testing.T) {
 	if said := load.Says(); said != "held\n" {
 		t.Fatalf("the program said %q", said)
 	}
-	c := prepare(t, Params{Limit: "64MiB", Group: path, OOM: oomAllowed})
+	c := prepare(t, Params{Limit: "64MiB", Scope: scope.Scope{Group: path}, OOM: oomAllowed})
 	if c.OOMGroup != "0" {
 		t.Errorf("memory.oom.group was recorded as %q", c.OOMGroup)
 	}
@@ -69,7 +70,7 @@ func TestBrakeIsPutBack(t *testing.T) {
 		return // v1 needs none
 	}
 	dir, path := group2(t)
-	c := prepare(t, Params{Limit: "64MiB", Group: path})
+	c := prepare(t, Params{Limit: "64MiB", Scope: scope.Scope{Group: path}})
 	must(t, c.Brake.Apply(here))
 	if o := observe(t, c); o.State != fault.Partial {
 		t.Errorf("with the brake alone: observed %s", o.State)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/internal/group"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
 // Kind is the name of this fault.
@@ -33,8 +34,7 @@ const window = 100 * time.Millisecond
 
 // Params is what an experiment file may set.
 type Params struct {
-	Service string `json:"service,omitempty" jsonschema:"minLength=1,description=Service of the host whose processes are stopped; this or group"`
-	Group   string `json:"group,omitempty" jsonschema:"pattern=^/.,title=a path that begins with /,example=/svc/notes,description=Control group whose processes are stopped\\, as a path below the hierarchy (/svc holds all services of a lab host); this or service"`
+	scope.Scope
 }
 
 // Change is the change record. The group was not frozen before: one that was is
@@ -68,7 +68,7 @@ func (Plugin) Describe() fault.Info {
 
 // Prepare implements fault.Plugin.
 func (Plugin) Prepare(_ context.Context, t fault.Target, p Params) (Change, error) {
-	f, err := group.FindFreezer(p.Service, p.Group)
+	f, err := group.FindFreezer(p.Scope)
 	if err != nil {
 		return Change{}, err
 	}
@@ -82,11 +82,7 @@ func (Plugin) Prepare(_ context.Context, t fault.Target, p Params) (Change, erro
 		return c, fmt.Errorf("read freezer of %s: %w", f.Group.Path, err)
 	}
 	if asked || stopped {
-		field := "service"
-		if p.Group != "" {
-			field = "group"
-		}
-		return c, fault.Refuse(field, "somebody stopped %s, or a group above it, already; let it go on first", f.Group.Path)
+		return c, fault.Refuse(p.Field(), "somebody stopped %s, or a group above it, already; let it go on first", f.Group.Path)
 	}
 	return c, nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/firedrill-io/firedrill/internal/proc"
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
 // roleForker is a copy of the test binary that starts wanted programs in the group
@@ -76,7 +77,7 @@ func TestLimitHolds(t *testing.T) {
 	for _, found := range []string{unlimited, "345"} {
 		t.Run(found, func(t *testing.T) {
 			dir, path := grouptest.New(t, "pids", [2]string{limitFile, found})
-			c := prepare(t, Params{Limit: limit, Group: path})
+			c := prepare(t, Params{Limit: limit, Scope: scope.Scope{Group: path}})
 			must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
 			if o := observe(t, c); o.State != fault.Present || o.Dose != fault.InForce {
 				t.Errorf("before any fork: observed %s, %s", o.State, o.Dose)
@@ -104,7 +105,7 @@ func TestLimitHolds(t *testing.T) {
 // The twin: without the fault the same program gets all.
 func TestWithoutLimitTheProgramGetsAll(t *testing.T) {
 	dir, path := grouptest.New(t, "pids")
-	c := prepare(t, Params{Limit: limit, Group: path})
+	c := prepare(t, Params{Limit: limit, Scope: scope.Scope{Group: path}})
 	if got, answer := fork(t, dir); got != wanted {
 		t.Errorf("%s of %d programs without any fault", answer, wanted)
 	}
@@ -121,7 +122,7 @@ func TestMoreRunThanTheLimit(t *testing.T) {
 	for end := time.Now().Add(5 * time.Second); grouptest.Text(t, dir, currentFile) < "3" && time.Now().Before(end); {
 		time.Sleep(10 * time.Millisecond) // until it has threads
 	}
-	c := prepare(t, Params{Limit: 1, Group: path})
+	c := prepare(t, Params{Limit: 1, Scope: scope.Scope{Group: path}})
 	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
 	if grouptest.Text(t, dir, currentFile) == "0" {
 		t.Error("the program is gone")
@@ -142,14 +143,14 @@ func TestMoreRunThanTheLimit(t *testing.T) {
 // The greatest limit is the one that the kernel takes, and no other.
 func TestGreatestLimit(t *testing.T) {
 	dir, path := grouptest.New(t, "pids")
-	c := prepare(t, Params{Limit: most, Group: path})
+	c := prepare(t, Params{Limit: most, Scope: scope.Scope{Group: path}})
 	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
 	if err := cgroup.Write(dir, limitFile, "4194306"); err == nil {
 		t.Error("the kernel takes more")
 	}
 	must(t, Plugin{}.Revert(t.Context(), here, c))
 	var refused *fault.RefusedError
-	if _, err := (Plugin{}).Prepare(t.Context(), here, Params{Limit: most + 1, Group: path}); !errors.As(err, &refused) || refused.Field != "limit" {
+	if _, err := (Plugin{}).Prepare(t.Context(), here, Params{Limit: most + 1, Scope: scope.Scope{Group: path}}); !errors.As(err, &refused) || refused.Field != "limit" {
 		t.Errorf("error %v, want a refusal of limit", err)
 	}
 }

@@ -1,6 +1,5 @@
 // Package process names processes so that another one is never taken for them,
-// lists those that a service, a control group or an executable has, and says
-// which no fault may touch.
+// lists those that run a program, and says which no fault may touch.
 package process
 
 import (
