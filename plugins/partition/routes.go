@@ -37,6 +37,8 @@ func prepareRoutes(s *traffic.Space, c Change, params Params, reason string) (Ch
 		return c, fault.Refuse("from", only, "from", reason)
 	case len(params.Devices) > 0:
 		return c, fault.Refuse("devices", only, "devices", reason)
+	case c.Rule.Group != nil:
+		return c, fault.Refuse(params.Field(), only, params.Field(), reason)
 	case covers(c.Rule.To, c.Exempt):
 		return c, fault.Refuse("to", "the control connection goes to one of these peers, and without BPF it can't be exempted: %s", reason)
 	}

@@ -47,10 +47,14 @@ func sendCanary(pre netip.Prefix, r Rule, n, size int) error {
 	case unix.IPPROTO_ICMP:
 		kind, proto = unix.SOCK_RAW, unix.IPPROTO_ICMP
 	}
-	return send(netip.AddrPortFrom(addr, port), kind, proto, n, size)
+	mark := bpf.Canary
+	if r.Group != nil {
+		mark = bpf.GroupCanary
+	}
+	return send(netip.AddrPortFrom(addr, port), kind, proto, mark, n, size)
 }
 
-func send(to netip.AddrPort, kind, proto, n, size int) error {
+func send(to netip.AddrPort, kind, proto, mark, n, size int) error {
 	family := unix.AF_INET
 	if to.Addr().Is6() {
 		family = unix.AF_INET6
@@ -63,7 +67,7 @@ func send(to netip.AddrPort, kind, proto, n, size int) error {
 		return fmt.Errorf("open canary socket: %w", err)
 	}
 	defer unix.Close(fd)
-	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_MARK, bpf.Canary); err != nil {
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_MARK, mark); err != nil {
 		return fmt.Errorf("mark canary: %w", err)
 	}
 	if err := emit(fd, to, kind, n, size); err != nil {

@@ -142,7 +142,7 @@ func mapsOf(id ebpf.ProgramID) (map[string]*ebpf.Map, error) {
 // current says whether the maps are laid out as this version of us reads them.
 func (t *table) current() error {
 	for name, size := range map[string]uintptr{
-		bpf.CutMapFdPeers: 4, bpf.CutMapFdLocals: 4, bpf.CutMapFdNames: 4, bpf.CutMapFdExempt: 4, bpf.CutMapFdAlive: 8,
+		bpf.CutMapFdPeers: 4, bpf.CutMapFdLocals: 4, bpf.CutMapFdNames: 4, bpf.CutMapFdExempt: 4, bpf.CutMapFdAlive: 8, bpf.CutMapFdEnds: 8,
 		bpf.CutMapFdRules: unsafe.Sizeof(bpf.CutRule{}), bpf.CutMapFdCounts: unsafe.Sizeof(bpf.CutCount{}),
 	} {
 		m := t.maps[name]

@@ -31,13 +31,14 @@ import (
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/internal/bpf"
+	"github.com/firedrill-io/firedrill/plugins/internal/network"
 )
 
 // Change is the change record: which packets, what is done to them, and what was
 // there before.
 type Change struct {
-	Owner   uint64           `json:"owner"` // names the injection in the kernel
-	NetNS   uint64           `json:"netns"` // inode
+	Owner uint64 `json:"owner"` // names the injection in the kernel
+	network.Place
 	Rule    Rule             `json:"rule"`
 	Action  Action           `json:"action,omitzero"`
 	Exempt  []netip.AddrPort `json:"exempt,omitempty"`
@@ -89,30 +90,24 @@ type warmKey struct {
 // Prepare reads the devices of t. It loads programs and fills tries that no
 // device refers to yet: they end with this process.
 func (i *Injector) Prepare(_ context.Context, t fault.Target, sel Selection, a Action) (Change, error) {
-	rule, err := sel.Rule()
-	if err != nil {
-		return Change{}, err
-	}
-	s, err := Open(t)
+	s, c, err := Begin(t, sel, a)
 	if err != nil {
 		return Change{}, err
 	}
 	defer s.Close()
-	c, err := i.PrepareIn(s, NewChange(t, s, rule, a), sel.Devices)
+	c, err = i.PrepareIn(s, c, sel.Devices)
 	if reason := Missing(err); err != nil && reason != "" {
 		err = fmt.Errorf("%w: %s", fault.ErrUnsupported, reason)
 	}
 	return c, err
 }
 
-// NewChange begins the record of an injection into s.
-func NewChange(t fault.Target, s *Space, r Rule, a Action) Change {
-	return Change{Owner: newOwner(), NetNS: s.NS.Inode(), Rule: r, Action: a, Exempt: t.Exempt}
-}
-
 // PrepareIn is Prepare for a namespace that is open. Its error is one that
 // Missing knows if the kernel or our rights lack something.
 func (i *Injector) PrepareIn(s *Space, c Change, devices []string) (Change, error) {
+	if _, err := s.ends(c); err != nil { // what Apply will need
+		return c, err
+	}
 	first, err := newWarm(c)
 	if err != nil {
 		return c, err
@@ -255,6 +250,9 @@ func (c Change) rule(until fault.BootTime) bpf.CutRule {
 	}
 	if c.Action.Relay {
 		r.Relay = 1
+	}
+	if c.Rule.Group != nil {
+		r.Group = c.Rule.Group.Inode // which is the kernel's id of it
 	}
 	if until == 0 {
 		r.Until = ^uint64(0)
