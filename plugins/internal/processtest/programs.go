@@ -19,6 +19,7 @@ import (
 	"github.com/firedrill-io/firedrill/internal/cgroup"
 	"github.com/firedrill-io/firedrill/internal/digest/digesttest"
 	"github.com/firedrill-io/firedrill/internal/need"
+	"github.com/firedrill-io/firedrill/internal/netns"
 	"github.com/firedrill-io/firedrill/internal/proc"
 )
 
@@ -33,6 +34,7 @@ const (
 	Clock    Role = "processtest-clock"    // answers each line of its input by the time of day in ns
 	Busy     Role = "processtest-busy"     // like Clock, and reads the clock in four threads all the time
 	Parent   Role = "processtest-parent"   // like Clock, and answers "child" through a program that it starts
+	Talk     Role = "processtest-talk"     // talks over the network as it is told, see talker
 )
 
 // Main runs the program that the arguments name, and returns if they name none.
@@ -61,6 +63,13 @@ func Main() {
 		os.Exit(0)
 	case Parent:
 		parent()
+		os.Exit(0)
+	case Talk:
+		own, err := netns.Open("")
+		if err != nil {
+			os.Exit(1)
+		}
+		answer((&talker{ns: own}).answer)
 		os.Exit(0)
 	}
 	fmt.Println("ready")
