@@ -20,6 +20,12 @@ import (
 	"github.com/firedrill-io/firedrill/plugins/internal/process"
 )
 
+// Named is the part of a fault's parameters that names a container.
+type Named struct {
+	// Container is an id or its beginning.
+	Container string `json:"container,omitempty" jsonschema:"pattern=^[0-9a-f]{12\\,64}$,title=the id of a container\\, or the first 12 of its digits,example=4c01db0b339c,description=Container that it is about\\, of containerd\\, Docker\\, CRI-O or Podman\\, by its id"`
+}
+
 // ErrEnded says that a container has no process any more.
 var ErrEnded = errors.New("container ended")
 

@@ -3,6 +3,7 @@ package network
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -58,6 +59,21 @@ func dump(protocol uint32, family uint8) (sockets []*netlink.Socket, err error) 
 		return nil, fmt.Errorf("list sockets: %w", err)
 	}
 	return sockets, nil
+}
+
+// SSHD is the port of the operator's way in (RFC 4251, 4).
+const SSHD = 22
+
+// Logins are the peers that are connected to sshd in the calling thread's network
+// namespace.
+func Logins() (peers []netip.AddrPort, err error) {
+	sockets, err := Sockets(unix.IPPROTO_TCP)
+	for _, s := range sockets {
+		if addr, ok := netip.AddrFromSlice(s.ID.Destination); ok && s.ID.SourcePort == SSHD && s.ID.DestinationPort != 0 {
+			peers = append(peers, netip.AddrPortFrom(addr.Unmap(), s.ID.DestinationPort))
+		}
+	}
+	return peers, err
 }
 
 // HeldBy are the inodes of the sockets that processes have open, as sockets of a

@@ -18,8 +18,7 @@ type Scope struct {
 	Service string `json:"service,omitempty" jsonschema:"minLength=1,description=Service of the host whose processes it is about; one of service\\, group and container"`
 	// Group is a path below the hierarchy, whichever has the controller.
 	Group string `json:"group,omitempty" jsonschema:"pattern=^/.,title=a path that begins with /,example=/svc/notes,description=Control group whose processes it is about\\, those of groups below it too\\, as a path below the hierarchy (/svc holds all services of a lab host)"`
-	// Container is an id or its beginning.
-	Container string `json:"container,omitempty" jsonschema:"pattern=^[0-9a-f]{12\\,64}$,title=the id of a container\\, or the first 12 of its digits,example=4c01db0b339c,description=Container of containerd\\, Docker\\, CRI-O or Podman whose processes it is about\\, by its id"`
+	container.Named
 }
 
 // Given says whether there is any.
@@ -41,7 +40,7 @@ func (s Scope) check() error {
 	switch {
 	case !s.Given():
 		return fault.Refuse("service", "neither service, group nor container is given; name a service of the host, its control group, or a container")
-	case s != Scope{Service: s.Service} && s != Scope{Group: s.Group} && s != Scope{Container: s.Container}:
+	case s != Scope{Service: s.Service} && s != Scope{Group: s.Group} && s != Scope{Named: s.Named}:
 		return fault.Refuse(s.Field(), "is given beside another one; give one of service, group and container")
 	case s.Group == "/":
 		return fault.Refuse("group", "/ is the group of the whole host, Firedrill and pid 1 included; name a group below it")

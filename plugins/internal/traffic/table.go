@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/firedrill-io/firedrill/plugins/internal/bpf"
+	"github.com/firedrill-io/firedrill/plugins/internal/network"
 )
 
 // Our filters are known by this name, handle and priority. Nothing may run
@@ -327,12 +328,9 @@ func (t *table) peersSeen(slot uint32) (seen int, err error) {
 	return seen, it.Err()
 }
 
-// SSHD is the port of the operator's way in (RFC 4251, 4).
-const SSHD = 22
-
 // exemptions are sshd here and the peers of the control connection.
 func exemptions(control []netip.AddrPort) []bpf.CutExemption {
-	out := []bpf.CutExemption{{Port: SSHD, Local: 1, Protocol: unix.IPPROTO_TCP}}
+	out := []bpf.CutExemption{{Port: network.SSHD, Local: 1, Protocol: unix.IPPROTO_TCP}}
 	for _, ap := range control {
 		e := bpf.CutExemption{Port: ap.Port(), Protocol: unix.IPPROTO_TCP}
 		e.Addr.B = ap.Addr().As16()
