@@ -73,13 +73,14 @@ var Rules = []Rule{
 	{"plugins/fault", []string{"plugins/internal/faultpb"}, "the contract; protobuf stops here"},
 	{"plugins/faulttest", []string{"internal/conformance", "internal/digest/digesttest", "internal/need", "internal/lab", "internal/proc", "plugins/fault"}, "the suite as a Go test"},
 	{"plugins/internal/container", []string{"internal/cgroup", "internal/netns", "plugins/fault", "plugins/internal/process"}, "finds containers by id, for the faults that may act on one"},
+	{"plugins/internal/containertest", []string{"internal/cgroup", "internal/need", "internal/proc", "plugins/internal/container", "plugins/internal/processtest", "plugins/internal/scope"}, "containers for the tests of faults that act on one"},
 	{"plugins/internal/network", []string{"internal/netns", "plugins/fault", "plugins/internal/container"}, "the host's network namespace or a container's, for the faults on one"},
 	{"plugins/internal/scope", []string{"internal/cgroup", "plugins/fault", "plugins/internal/container", "plugins/internal/process"}, "reads which part of a host is meant, for all faults that ask"},
 	{"plugins/internal/group", []string{"internal/cgroup", "internal/systemd", "plugins/fault", "plugins/internal/process", "plugins/internal/scope"}, "one setting of a control group, for the faults that change one"},
 	{"plugins/internal/grouptest", []string{"internal/cgroup", "internal/digest/digesttest", "internal/need", "internal/proc", "plugins/faulttest"}, "groups and programs for the tests of such faults"},
 	{"plugins/internal/peers", []string{"plugins/fault"}, "reads addresses and ports, for all faults that choose by them"},
 	{"plugins/internal/traffic", []string{"internal/cgroup", "internal/netns", "plugins/fault", "plugins/internal/bpf", "plugins/internal/group", "plugins/internal/network", "plugins/internal/peers", "plugins/internal/scope"}, "one rule table a device, for all network faults"},
-	{"plugins/internal/traffictest", []string{"internal/need", "internal/netns", "plugins/fault", "plugins/faulttest", "plugins/internal/processtest", "plugins/internal/scope"}, "a cable with two hosts, for the tests of network faults"},
+	{"plugins/internal/traffictest", []string{"internal/cgroup", "internal/need", "internal/netns", "plugins/fault", "plugins/faulttest", "plugins/internal/containertest", "plugins/internal/processtest", "plugins/internal/scope"}, "a cable with two hosts, for the tests of network faults"},
 	{"plugins/internal/filesystem", []string{"plugins/fault"}, "names and spares file systems, for the faults that act on one"},
 	{"plugins/internal/filesystemtest", []string{"internal/digest/digesttest", "internal/need", "internal/proc"}, "file systems for the tests of such faults"},
 	{"plugins/internal/process", []string{"plugins/fault"}, "names, lists and spares processes, for the faults that act on some"},
@@ -91,7 +92,7 @@ var Rules = []Rule{
 
 // TestMay is what any test file may import besides: the lab is the test bench
 // of everything that touches a kernel.
-var TestMay = []string{"internal/lab", "internal/need", "internal/digest", "internal/digest/digesttest", "internal/netns", "internal/inventory", "internal/power", "internal/proc", "plugins/fault", "plugins/faulttest", "injector/internal/broker", "experiments", "experiments/condition", "internal/control", "plugins", "plugins/internal/grouptest", "plugins/internal/traffictest", "plugins/internal/filesystemtest", "plugins/internal/processtest"}
+var TestMay = []string{"internal/lab", "internal/need", "internal/digest", "internal/digest/digesttest", "internal/netns", "internal/inventory", "internal/power", "internal/proc", "plugins/fault", "plugins/faulttest", "injector/internal/broker", "experiments", "experiments/condition", "internal/control", "plugins", "plugins/internal/grouptest", "plugins/internal/traffictest", "plugins/internal/filesystemtest", "plugins/internal/processtest", "plugins/internal/containertest"}
 
 // Forbidden are imports from outside that only the named packages may have.
 var Forbidden = []Rule{
@@ -118,4 +119,5 @@ var Starters = map[string]string{
 	"plugins/internal/grouptest":      "programs that tests limit",
 	"plugins/internal/filesystemtest": "mkfs.ext4, for a file system to fill or stall",
 	"plugins/internal/processtest":    "programs that tests kill and lie to",
+	"plugins/internal/containertest":  "runc, for containers to act on",
 }

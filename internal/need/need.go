@@ -34,6 +34,7 @@ const (
 	Chromium Need = "chromium (package chromium)"
 	Python   Need = "Python with gRPC (packages python3-grpcio, python3-protobuf)"
 	Git      Need = "git (package git)"
+	Runc     Need = "runc (package runc)"
 	Netem    Need = "netem (kernel module sch_netem)"
 	// Stores are unpacked by .ci/stores from Debian's packages.
 	Stores Need = "Redis and PostgreSQL in bin/stores (.ci/stores)"
@@ -54,6 +55,7 @@ var probes = map[Need]func() bool{
 		return exists("/usr/bin/python3") && exists(packages+"grpc") && exists(packages+"google/protobuf")
 	},
 	Git:   func() bool { return exists("/usr/bin/git") },
+	Runc:  func() bool { return exists("/usr/sbin/runc") },
 	Netem: netem,
 	// Tests run in their package's folder.
 	Stores: func() bool { return exists("../../bin/stores/stamp") },

@@ -9,14 +9,21 @@ import (
 	"github.com/firedrill-io/firedrill/plugins/internal/traffictest"
 )
 
-// Of one service no more arrives than a thin line lets through; of another all does.
-func TestOneService(t *testing.T) {
-	traffictest.OneService(t,
-		func(inert bool) fault.Plugin[Params, Change] {
-			return &Plugin{Injector: traffic.Injector{Inert: inert}}
-		},
-		func(s scope.Scope) Params {
-			return Params{Rate: "100kbit", Selection: traffic.Selection{To: []string{traffictest.AddrB, traffictest.AddrB6}, Protocol: "udp", Scope: s}}
-		},
-		func(talk traffictest.Talk) bool { return talk.Out < traffictest.Few && talk.In < traffictest.Few })
+var scoped = traffictest.Scoped[Params, Change]{
+	New: func(inert bool) fault.Plugin[Params, Change] {
+		return &Plugin{Injector: traffic.Injector{Inert: inert}}
+	},
+	Params: func(s scope.Scope) Params {
+		return Params{Rate: "100kbit", Selection: traffic.Selection{To: []string{traffictest.AddrB, traffictest.AddrB6}, Protocol: "udp", Scope: s}}
+	},
+	Hit: func(talk traffictest.Talk) bool { return talk.Out < traffictest.Few && talk.In < traffictest.Few },
 }
+
+// Of one service no more arrives than a thin line lets through; of another all does.
+func TestOneService(t *testing.T) { scoped.OneService(t) }
+
+// A container that has a network of its own is hit in it.
+func TestOneContainer(t *testing.T) { scoped.OneContainer(t) }
+
+// Of a host, only the container that shares its network is hit.
+func TestOneContainerOfTheHost(t *testing.T) { scoped.OneOfTheHost(t) }

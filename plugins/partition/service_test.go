@@ -14,17 +14,24 @@ import (
 // peer is the other end, in both families.
 var peer = []string{traffictest.AddrB, traffictest.AddrB6}
 
-// One service is cut off, either way; another is not.
-func TestOneService(t *testing.T) {
-	traffictest.OneService(t,
-		func(inert bool) fault.Plugin[Params, Change] {
-			return &Partition{Injector: traffic.Injector{Inert: inert}}
-		},
-		func(s scope.Scope) Params { return Params{sel{To: peer, Scope: s}} },
-		func(talk traffictest.Talk) bool {
-			return talk.Out == 0 && talk.In == 0 && !talk.DialOut && !talk.DialIn
-		})
+var scoped = traffictest.Scoped[Params, Change]{
+	New: func(inert bool) fault.Plugin[Params, Change] {
+		return &Partition{Injector: traffic.Injector{Inert: inert}}
+	},
+	Params: func(s scope.Scope) Params { return Params{sel{To: peer, Scope: s}} },
+	Hit: func(talk traffictest.Talk) bool {
+		return talk.Out == 0 && talk.In == 0 && !talk.DialOut && !talk.DialIn
+	},
 }
+
+// One service is cut off, either way; another is not.
+func TestOneService(t *testing.T) { scoped.OneService(t) }
+
+// A container that has a network of its own is hit in it.
+func TestOneContainer(t *testing.T) { scoped.OneContainer(t) }
+
+// Of a host, only the container that shares its network is hit.
+func TestOneContainerOfTheHost(t *testing.T) { scoped.OneOfTheHost(t) }
 
 // Each row is what still passes of a service under a rule.
 func TestDirectionsOfOneService(t *testing.T) {

@@ -19,7 +19,6 @@ import (
 	"github.com/firedrill-io/firedrill/internal/cgroup"
 	"github.com/firedrill-io/firedrill/internal/digest/digesttest"
 	"github.com/firedrill-io/firedrill/internal/need"
-	"github.com/firedrill-io/firedrill/internal/netns"
 	"github.com/firedrill-io/firedrill/internal/proc"
 )
 
@@ -65,11 +64,7 @@ func Main() {
 		parent()
 		os.Exit(0)
 	case Talk:
-		own, err := netns.Open("")
-		if err != nil {
-			os.Exit(1)
-		}
-		answer((&talker{ns: own}).answer)
+		answer((&talker{}).answer)
 		os.Exit(0)
 	}
 	fmt.Println("ready")
@@ -133,11 +128,18 @@ func Start(t testing.TB, name string, role Role, groups ...string) *Program {
 	need.Check(t, need.Root)
 	path := filepath.Join(t.TempDir(), name)
 	must(t, Copy(path))
+	return Run(t, proc.Spec{Path: path, Args: []string{string(role)}}, groups...)
+}
+
+// Run runs a program that behaves like one of a role, as Start does.
+func Run(t testing.TB, spec proc.Spec, groups ...string) *Program {
+	t.Helper()
 	in, inW, err := os.Pipe()
 	must(t, err)
 	out, outW, err := os.Pipe()
 	must(t, err)
-	p, err := proc.Start(proc.Spec{Path: path, Args: []string{string(role)}, Stdin: in, Stdout: outW, Stderr: os.Stderr})
+	spec.Stdin, spec.Stdout, spec.Stderr = in, outW, os.Stderr
+	p, err := proc.Start(spec)
 	must(t, err)
 	t.Cleanup(func() {
 		_ = p.Kill()
@@ -150,9 +152,9 @@ func Start(t testing.TB, name string, role Role, groups ...string) *Program {
 	}
 	lines := bufio.NewScanner(out)
 	if !lines.Scan() {
-		t.Fatalf("program %s ended at once", name)
+		t.Fatalf("program %s ended at once", spec.Path)
 	}
-	return &Program{p, path, inW, lines}
+	return &Program{p, spec.Path, inW, lines}
 }
 
 // Ask writes a line to the program and returns the line it answers.

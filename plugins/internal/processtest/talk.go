@@ -18,21 +18,27 @@ import (
 //	hear ADDR       take datagrams from now on
 //	heard           how many came since it was asked last
 //	serve ADDR      accept TCP connections from now on
-//	dial ADDR       connect: "yes", or "no" after 300 ms
+//	dial ADDR       connect: "yes", or "no" after 250 ms
 //
 // It answers "ok", a number, or what went wrong.
 type talker struct {
-	ns   *netns.NS
+	ns   *netns.NS // that it was told to enter; nil: its own
 	ears []*net.UDPConn
 }
 
 func (t *talker) answer(line string) string {
 	words := strings.Fields(line)
 	var said string
-	err := t.ns.Do(func() (err error) {
+	act := func() (err error) {
 		said, err = t.do(words[0], words[1:])
 		return err
-	})
+	}
+	var err error
+	if t.ns == nil {
+		err = act()
+	} else {
+		err = t.ns.Do(act)
+	}
 	if err != nil {
 		return err.Error()
 	}
@@ -60,7 +66,7 @@ func (t *talker) do(what string, args []string) (said string, err error) {
 			go accept(l)
 		}
 	case "dial":
-		conn, err := net.DialTimeout("tcp", args[0], 300*time.Millisecond)
+		conn, err := net.DialTimeout("tcp", args[0], 250*time.Millisecond)
 		if err != nil {
 			return "no", nil
 		}

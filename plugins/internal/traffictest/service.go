@@ -5,50 +5,79 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/firedrill-io/firedrill/internal/cgroup"
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/internal/containertest"
 	"github.com/firedrill-io/firedrill/plugins/internal/processtest"
 	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
-// OneService checks that a fault acts upon the packets of one control group and
-// those below it, and upon nobody else's: hit says whether a talk shows the fault.
-// make makes the plugin, or its twin without effect; params says what is asked of
-// it for the group.
-func OneService[P, C any](t *testing.T, make func(inert bool) fault.Plugin[P, C], params func(scope.Scope) P, hit func(Talk) bool) {
+// Scoped is a fault of which is asked that it acts upon one service or container.
+type Scoped[P, C any] struct {
+	// New makes the plugin, or its twin without effect.
+	New func(inert bool) fault.Plugin[P, C]
+	// Params is what is asked of it.
+	Params func(scope.Scope) P
+	// Hit says whether a talk shows the fault.
+	Hit func(Talk) bool
+}
+
+// OneService checks that the fault hits a service, in a control group below the one
+// that is named, and no other service of the host.
+func (s Scoped[P, C]) OneService(t *testing.T) {
 	w := New(t)
 	dir, path := processtest.Group(t)
-	service, other := w.Talker(t, dir), w.Talker(t)
-	families := map[string]bool{"IPv4": false, "IPv6": true}
-	check := func(when string, want bool) {
+	must(t, cgroup.Create(dir+"/below"))
+	s.check(t, w, scope.Scope{Group: path}, w.Talker(t, dir+"/below"), w.Talker(t))
+}
+
+// OneContainer checks that the fault hits a container that has a network of its own.
+func (s Scoped[P, C]) OneContainer(t *testing.T) {
+	w := New(t)
+	c := containertest.Start(t, containertest.Spec{ID: containertest.ID("0a1b2c3d4e5f"), Role: processtest.Talk, Network: w.PathOfA()})
+	w.Target = fault.Target{} // the host's own network is another one
+	s.check(t, w, containertest.Named("0a1b2c3d4e5f"), w.Join(t, c.Program))
+}
+
+// OneOfTheHost checks that the fault hits a container that has the host's network,
+// and nobody else on the host.
+func (s Scoped[P, C]) OneOfTheHost(t *testing.T) {
+	w := New(t)
+	c := containertest.Start(t, containertest.Spec{ID: containertest.ID("5f4e3d2c1b0a"), Role: processtest.Talk, Network: w.PathOfA()})
+	s.check(t, w, containertest.Named("5f4e3d2c1b0a"), w.Join(t, c.Program), w.Talker(t))
+}
+
+// check tries it before, without effect, with it, and after, over both families.
+func (s Scoped[P, C]) check(t *testing.T, w *Wire, named scope.Scope, service *Talker, others ...*Talker) {
+	t.Helper()
+	talk := func(when string, want bool) {
 		t.Helper()
-		for family, six := range families {
-			if talk := service.Talk(t, six); hit(talk) != want {
-				t.Errorf("%s, %s: of the service %+v", when, family, talk)
+		for family, six := range map[string]bool{"IPv4": false, "IPv6": true} {
+			if talk := service.Talk(t, six); s.Hit(talk) != want {
+				t.Errorf("%s, %s: it talks %+v", when, family, talk)
 			}
-			if talk := other.Talk(t, six); hit(talk) {
-				t.Errorf("%s, %s: of another service %+v", when, family, talk)
+			for _, other := range others {
+				if talk := other.Talk(t, six); s.Hit(talk) {
+					t.Errorf("%s, %s: another talks %+v", when, family, talk)
+				}
 			}
 		}
 	}
 	before := w.Snapshot(t)
-	check("before", false)
-	twin := make(true)
-	c := Inject(t, w, twin, params(scope.Scope{Group: path}))
-	check("without effect", false)
-	Revert(t, w, make(false), c)
-	p := make(false)
-	c = Inject(t, w, p, params(scope.Scope{Group: path}))
-	if o := Observe(t, w, make(false), c); o.State != fault.Present || o.Dose != fault.InForce {
-		t.Errorf("before the service said anything: observed %s, %s: %s", o.State, o.Dose, o.Detail)
-	}
-	check("injected", true)
-	o := Observe(t, w, make(false), c)
+	twin := s.New(true)
+	c := Inject(t, w, twin, s.Params(named))
+	talk("without effect", false)
+	Revert(t, w, s.New(false), c)
+	p := s.New(false)
+	c = Inject(t, w, p, s.Params(named))
+	talk("injected", true)
+	o := Observe(t, w, s.New(false), c)
 	if o.State != fault.Present || o.Dose != fault.Exercised {
 		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
 	}
 	t.Log(o.Detail)
-	Revert(t, w, make(false), c)
-	check("after", false)
+	Revert(t, w, s.New(false), c)
+	talk("after", false)
 	if d := cmp.Diff(before, w.Snapshot(t)); d != "" {
 		t.Error(d)
 	}

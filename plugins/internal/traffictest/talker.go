@@ -32,15 +32,21 @@ const (
 // Talker starts a program that is in these control groups, and lets it talk.
 func (w *Wire) Talker(t testing.TB, groups ...string) *Talker {
 	t.Helper()
-	return w.Join(t, processtest.Start(t, "talker", processtest.Talk, groups...))
+	p := processtest.Start(t, "talker", processtest.Talk, groups...)
+	if got := p.Ask(t, "enter "+w.PathOfA()); got != "ok" {
+		t.Fatalf("the talker can't enter A: %s", got)
+	}
+	return w.Join(t, p)
 }
 
-// Join lets a program of the role Talk talk in A.
+// PathOfA is where any process of the host finds A's namespace.
+func (w *Wire) PathOfA() string { return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), w.A.Fd()) }
+
+// Join lets a program of the role Talk talk, which is in A already.
 func (w *Wire) Join(t testing.TB, p *processtest.Program) *Talker {
 	t.Helper()
 	w.talkers++
 	k := &Talker{p, w, talkers + w.talkers}
-	k.told(t, "ok", "enter /proc/%d/fd/%d", os.Getpid(), w.A.Fd())
 	k.Open(t)
 	return k
 }
@@ -130,7 +136,7 @@ func (k *Talker) reached(t testing.TB, to netip.AddrPort) (heard int, connects b
 func hear(ear *net.UDPConn, began time.Time) (n, changed int, first time.Duration) {
 	buf := make([]byte, 2048)
 	for ; ; n++ {
-		patience := 300 * time.Millisecond
+		patience := 250 * time.Millisecond
 		if n >= Few {
 			patience = 60 * time.Millisecond // for what comes twice
 		}
