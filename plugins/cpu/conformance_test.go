@@ -5,9 +5,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/firedrill-io/firedrill/internal/need"
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/faulttest"
+	"github.com/firedrill-io/firedrill/plugins/internal/containertest"
 	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
+	"github.com/firedrill-io/firedrill/plugins/internal/processtest"
 	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
@@ -15,6 +18,7 @@ var driver = fault.NewDriver(Plugin{})
 
 func TestMain(m *testing.M) {
 	grouptest.Main()
+	processtest.Main()
 	faulttest.Main(m, driver)
 }
 
@@ -36,11 +40,31 @@ var found = per("170000", "170000 100000")
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
+	conform(t, knob, scope.Scope{Service: grouptest.Service}, knob.Make(found))
+}
+
+// The same of a container that runs in the host.
+func TestConformanceOnContainer(t *testing.T) {
+	t.Parallel()
+	need.Check(t, need.Runc)
+	id := containertest.ID("c0ffee000001")
+	in, k := containertest.InHost(t, id), knob
+	k.Path = containertest.Group(id)
+	conform(t, k, containertest.Named(id[:12]), func(h *faulttest.Host) error {
+		if err := in(h); err != nil {
+			return err
+		}
+		return k.Set(found)(h)
+	})
+}
+
+func conform(t *testing.T, k grouptest.Knob, named scope.Scope, setup func(*faulttest.Host) error) {
+	t.Helper()
 	faulttest.Run(t, driver, faulttest.Case{
-		Params: Params{Quota: "20%", Scope: scope.Scope{Service: grouptest.Service}},
-		Setup:  knob.Make(found),
+		Params: Params{Quota: "20%", Scope: named},
+		Setup:  setup,
 		Meter: func(h *faulttest.Host) ([]fault.Measure, error) {
-			text, err := knob.Read(h)
+			text, err := k.Read(h)
 			if err != nil {
 				return nil, err
 			}
@@ -48,7 +72,7 @@ func TestConformance(t *testing.T) {
 			us, err := strconv.ParseFloat(text, 64)
 			return []fault.Measure{{Name: "cpu quota", Value: us / 1000, Unit: "% of a CPU"}}, err // of periods of 100 ms
 		},
-		Disturb: knob.Disturbance(found, per("90000", "90000 100000")),
+		Disturb: k.Disturbance(found, per("90000", "90000 100000")),
 	})
 }
 

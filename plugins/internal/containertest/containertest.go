@@ -39,6 +39,8 @@ type Spec struct {
 	// Network is the path of the network namespace it joins; "": one of its own,
 	// HostNetwork: none, so that it has the test's.
 	Network string
+	// Processes is the path of the namespace of processes it joins; "": one of its own.
+	Processes string
 }
 
 // HostNetwork is the network of a container that has none of its own.
@@ -95,7 +97,11 @@ func (c *Container) Stop(t testing.TB) {
 // bundle writes what runc reads (runc-spec(8)). The container sees the host's
 // programs and libraries, and the test binary as /program.
 func (c *Container) bundle(s Spec) error {
-	namespaces := []map[string]string{{"type": "pid"}, {"type": "ipc"}, {"type": "uts"}, {"type": "mount"}}
+	pids := map[string]string{"type": "pid"}
+	if s.Processes != "" {
+		pids["path"] = s.Processes
+	}
+	namespaces := []map[string]string{pids, {"type": "ipc"}, {"type": "uts"}, {"type": "mount"}}
 	switch s.Network {
 	case HostNetwork:
 	case "":
