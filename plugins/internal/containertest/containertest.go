@@ -87,7 +87,7 @@ func (c *Container) args(args ...string) []string {
 // Stop ends the container and takes it away, with its control groups.
 func (c *Container) Stop(t testing.TB) {
 	t.Helper()
-	p, err := proc.Start(proc.Spec{Path: runc, Args: c.args("delete", "--force", c.ID), Stderr: os.Stderr})
+	p, err := proc.Start(proc.Spec{Path: runc, Args: c.args("delete", "--force", c.ID)})
 	must(t, err)
 	_, err = p.Wait()
 	must(t, err)
