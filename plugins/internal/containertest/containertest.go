@@ -16,6 +16,7 @@ import (
 	"github.com/firedrill-io/firedrill/internal/need"
 	"github.com/firedrill-io/firedrill/internal/proc"
 	"github.com/firedrill-io/firedrill/plugins/internal/container"
+	"github.com/firedrill-io/firedrill/plugins/internal/process"
 	"github.com/firedrill-io/firedrill/plugins/internal/processtest"
 	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
@@ -92,6 +93,12 @@ func (c *Container) Stop(t testing.TB) {
 	_, err = p.Wait()
 	must(t, err)
 	_, _ = c.Wait()
+}
+
+// Alive says whether the container's first process runs.
+func (c *Container) Alive() bool {
+	_, err := process.Read(c.PID)
+	return err == nil
 }
 
 // bundle writes what runc reads (runc-spec(8)). The container sees the host's
