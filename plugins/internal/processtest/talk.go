@@ -19,11 +19,13 @@ import (
 //	heard           how many came since it was asked last
 //	serve ADDR      accept TCP connections from now on
 //	dial ADDR       connect: "yes", or "no" after 250 ms
+//	hold ADDR       connect and stay so
 //
 // It answers "ok", a number, or what went wrong.
 type talker struct {
 	ns   *netns.NS // that it was told to enter; nil: its own
 	ears []*net.UDPConn
+	held []net.Conn
 }
 
 func (t *talker) answer(line string) string {
@@ -71,6 +73,11 @@ func (t *talker) do(what string, args []string) (said string, err error) {
 			return "no", nil
 		}
 		return "yes", conn.Close()
+	case "hold":
+		var conn net.Conn
+		if conn, err = net.DialTimeout("tcp", args[0], time.Second); err == nil {
+			t.held = append(t.held, conn)
+		}
 	default:
 		err = fmt.Errorf("unknown word %q", what)
 	}

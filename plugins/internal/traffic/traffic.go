@@ -14,6 +14,24 @@
 // end, and the far end puts them back where they were (see steer.go).
 //
 // The control connection and sshd are exempt from all of it.
+//
+// # One service, one container
+//
+// A rule may be about the packets of one control group and of those below it. The
+// kernel knows whose a packet is by the socket that sends it, and in which group of
+// cgroup v2 the process was that made the socket; services without a group of their
+// own there are unsupported. Nothing needs to be moved or marked.
+//
+// A packet that comes in has no socket yet when it is looked at. It is known by the
+// host's end of one, address, port and protocol: the ends that the group has open are
+// written into the table when the fault begins and at each renewal, and each packet
+// that the group sends adds the one it came from. So what is opened later is known
+// from its first packet out, or within a renewal (15 s). Packets that come in without
+// ports, as of ICMP, and later fragments are nobody's.
+//
+// A container with a network of its own is hit in it, by rules on its own devices:
+// everybody who shares that network is, as the containers of a pod do. One that has
+// the host's network is a control group.
 package traffic
 
 import (
