@@ -47,7 +47,7 @@ func TestConformanceOfRefusals(t *testing.T) {
 	t.Parallel()
 	faulttest.Refuses(t, driver, nil, map[string]Params{
 		"path":    {Which: "inodes", Path: "/state"},
-		"service": {Which: "descriptors", Scope: scope.Scope{Service: "nobody"}},
-		"group":   {Which: "descriptors", Scope: scope.Scope{Group: "/"}},
+		"service": {Which: "descriptors", Selection: scope.Selection{Scope: scope.Scope{Service: "nobody"}}},
+		"group":   {Which: "descriptors", Selection: scope.Selection{Scope: scope.Scope{Group: "/"}}},
 	})
 }

@@ -33,9 +33,9 @@ const (
 
 // Params is what an experiment file may set.
 type Params struct {
-	Which string `json:"which" jsonschema:"enum=descriptors,enum=inodes,title=descriptors or inodes,example=descriptors,description=What is taken: file descriptors of processes (with service\\, group or container)\\, or inodes of a file system (with path)"`
+	Which string `json:"which" jsonschema:"enum=descriptors,enum=inodes,title=descriptors or inodes,example=descriptors,description=What is taken: file descriptors of processes (with service\\, group\\, container or executable)\\, or inodes of a file system (with path)"`
 	Leave int    `json:"leave" jsonschema:"minimum=0,title=a number,example=8,description=How many are left: descriptors that each process may still open\\, or files that may still be made"`
-	scope.Scope
+	scope.Selection
 	Path string `json:"path,omitempty" jsonschema:"pattern=^/.,title=a path that begins with /,example=/data,description=Folder on the file system whose inodes are taken; one hidden folder is made in it"`
 }
 
@@ -79,11 +79,11 @@ func (Plugin) Prepare(_ context.Context, t fault.Target, p Params) (Change, erro
 	switch p.Which {
 	case whichDescriptors:
 		if p.Path != "" {
-			return c, fault.Refuse("path", "goes with inodes; descriptors are those of a service, group or container")
+			return c, fault.Refuse("path", "goes with inodes; descriptors are those of a service, group, container or program")
 		}
-		c.Descriptors, err = prepareDescriptors(p)
+		c.Descriptors, err = prepareDescriptors(t, p)
 	case whichInodes:
-		if p.Given() {
+		if p.Selection != (scope.Selection{}) {
 			return c, fault.Refuse("which", "inodes are those of the file system at path; leave %s out, or take descriptors", p.Field())
 		}
 		c.Inodes, err = prepareInodes(t, p)
