@@ -7,6 +7,7 @@ import (
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
+	"github.com/firedrill-io/firedrill/plugins/internal/processtest"
 	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
@@ -14,6 +15,7 @@ var driver = fault.NewDriver(Plugin{})
 
 func TestMain(m *testing.M) {
 	grouptest.Main()
+	processtest.Main()
 	faulttest.Main(m, driver)
 }
 
@@ -27,7 +29,7 @@ var (
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	faulttest.Run(t, driver, faulttest.Case{
-		Params: Params{Scope: scope.Scope{Service: grouptest.Service}},
+		Params: Params{Selection: scope.Selection{Scope: scope.Scope{Service: grouptest.Service}}},
 		Setup:  knob.Make("0"),
 		Meter: func(h *faulttest.Host) ([]fault.Measure, error) {
 			text, err := events.Read(h)
@@ -44,13 +46,13 @@ func TestConformance(t *testing.T) {
 func TestConformanceOfRefusals(t *testing.T) {
 	t.Parallel()
 	faulttest.Refuses(t, driver, knob.Make("0"), map[string]Params{
-		"service": {Scope: scope.Scope{Service: "nobody"}},
-		"group":   {Scope: scope.Scope{Group: "/"}},
+		"service": {Selection: scope.Selection{Scope: scope.Scope{Service: "nobody"}}},
+		"group":   {Selection: scope.Selection{Scope: scope.Scope{Group: "/"}}},
 	})
 }
 
 // A group that somebody else holds is not ours to let go on.
 func TestConformanceOfAHeldGroup(t *testing.T) {
 	t.Parallel()
-	faulttest.Run(t, driver, faulttest.Case{Params: Params{Scope: scope.Scope{Service: grouptest.Service}}, Refused: "service", Setup: knob.Make("1")})
+	faulttest.Run(t, driver, faulttest.Case{Params: Params{Selection: scope.Selection{Scope: scope.Scope{Service: grouptest.Service}}}, Refused: "service", Setup: knob.Make("1")})
 }

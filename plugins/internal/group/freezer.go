@@ -76,6 +76,12 @@ func (f Freezer) refused(field string) error {
 	return err
 }
 
+// String names the group for people.
+func (f Freezer) String() string { return f.Group.Path }
+
+// Processes lists the processes that it stops.
+func (f Freezer) Processes() ([]int, error) { return f.Group.Processes() }
+
 // Asked says whether the group itself was frozen by somebody; fault.ErrGone if
 // it is not the record's.
 func (f Freezer) Asked(t fault.Target) (bool, error) {

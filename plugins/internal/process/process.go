@@ -101,6 +101,16 @@ func (p ID) Signal(sig unix.Signal) error {
 	return nil
 }
 
+// Stopped says whether a signal stopped the process (state T of proc_pid_stat(5));
+// ErrEnded if it is gone.
+func (p ID) Stopped() (bool, error) {
+	s, err := readStat(p.PID)
+	if err == nil && (s.start != p.Start || s.state == "Z" || s.state == "X") {
+		err = fmt.Errorf("pid %d: %w", p.PID, ErrEnded)
+	}
+	return s.state == "T", err
+}
+
 // All lists the processes of the host, those that wait for their parent to take
 // notice of their end left out.
 func All() (out []ID, err error) {
