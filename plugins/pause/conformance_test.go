@@ -1,9 +1,11 @@
 package pause
 
 import (
+	"os"
 	"strings"
 	"testing"
 
+	"github.com/firedrill-io/firedrill/internal/lab"
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
@@ -40,6 +42,23 @@ func TestConformance(t *testing.T) {
 			Kept:   knob.Disturbance("0", "0").Kept,
 			Undo:   knob.Set("0"),
 		},
+	})
+}
+
+// The same of a program that is named by its file.
+func TestConformanceOfOneProgram(t *testing.T) {
+	t.Parallel()
+	const file = "/data/notes"
+	faulttest.Run(t, driver, faulttest.Case{
+		Params: Params{Selection: scope.Selection{Executable: file}},
+		Setup: func(h *faulttest.Host) error {
+			if err := processtest.Copy(h.Path(file)); err != nil {
+				return err
+			}
+			_, err := h.Lab.Start(h.Name, lab.HostCommand{Path: file, Args: []string{string(processtest.Idle)}, Stdio: lab.Stdio{Err: os.Stderr}})
+			return err
+		},
+		Alone: "anybody may let a process go on, and then it does",
 	})
 }
 
