@@ -35,7 +35,10 @@ const (
 	Python   Need = "Python with gRPC (packages python3-grpcio, python3-protobuf)"
 	Git      Need = "git (package git)"
 	Runc     Need = "runc (package runc)"
-	Netem    Need = "netem (kernel module sch_netem)"
+	// Containerd and Docker as services that a test may start.
+	Containerd Need = "containerd in a machine of its own (make test-vm)"
+	Docker     Need = "Docker in a machine of its own (make test-vm)"
+	Netem      Need = "netem (kernel module sch_netem)"
 	// Stores are unpacked by .ci/stores from Debian's packages.
 	Stores Need = "Redis and PostgreSQL in bin/stores (.ci/stores)"
 )
@@ -54,9 +57,11 @@ var probes = map[Need]func() bool{
 		const packages = "/usr/lib/python3/dist-packages/"
 		return exists("/usr/bin/python3") && exists(packages+"grpc") && exists(packages+"google/protobuf")
 	},
-	Git:   func() bool { return exists("/usr/bin/git") },
-	Runc:  func() bool { return exists("/usr/sbin/runc") },
-	Netem: netem,
+	Git:        func() bool { return exists("/usr/bin/git") },
+	Runc:       func() bool { return exists("/usr/sbin/runc") },
+	Containerd: func() bool { return ownMachine() && exists("/usr/bin/containerd") },
+	Docker:     func() bool { return ownMachine() && exists("/usr/bin/dockerd") },
+	Netem:      netem,
 	// Tests run in their package's folder.
 	Stores: func() bool { return exists("../../bin/stores/stamp") },
 }
@@ -77,6 +82,10 @@ func Check(t testing.TB, needs ...Need) {
 		}
 	}
 }
+
+// ownMachine says that this is the machine of make test-vm, with systemd: there a
+// test may start services.
+func ownMachine() bool { return exists("/job/test") && exists("/run/systemd/system") }
 
 func exists(paths ...string) bool {
 	for _, p := range paths {

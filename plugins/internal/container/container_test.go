@@ -102,6 +102,23 @@ func TestNamespace(t *testing.T) {
 	}
 }
 
+// Docker's containers are found as it lists them, with a network of their own.
+func TestDocker(t *testing.T) {
+	_, id := containertest.Docker(t, processtest.Idle)
+	c, err := container.Find(id[:12])
+	must(t, err)
+	if c.ID != id || len(c.Paths) == 0 {
+		t.Errorf("found %+v, Docker says %s", c, id)
+	}
+	n, ns, err := c.Namespace()
+	must(t, err)
+	defer ns.Close()
+	if own, err := netns.Inode(""); err != nil || own == n.Inode {
+		t.Errorf("namespace %+v, own is %d: %v", n, own, err)
+	}
+	t.Logf("found at %v, first process %s", c.Paths, n.First)
+}
+
 func mkdirAll(dir, path string) error {
 	for _, name := range strings.Split(path, "/") {
 		dir = filepath.Join(dir, name)

@@ -1,5 +1,6 @@
 // Package containertest starts containers for tests, in namespaces and control
-// groups of their own: by containerd (ctr(8)) where it runs, else by runc(8) alone.
+// groups of their own: by containerd (ctr(8)) where systemd
+// has it, by Docker, or by runc(8) alone.
 package containertest
 
 import (
@@ -61,7 +62,8 @@ func Start(t testing.TB, s Spec) *Container {
 	t.Helper()
 	need.Check(t, need.Root, need.Runc)
 	c := &Container{ID: s.ID, home: t.TempDir(), by: runc{}}
-	if _, err := os.Stat(containerdSocket); err == nil {
+	if need.Met(need.Containerd) {
+		Service(t, "containerd")
 		c.by = containerd{}
 	} else if s.Parent == "" {
 		s.Parent = fmt.Sprintf("/containertest-%d-%d", os.Getpid(), time.Now().UnixNano())
@@ -83,6 +85,16 @@ func Start(t testing.TB, s Spec) *Container {
 	}
 	t.Fatal("the runtime does not say which process it started")
 	return nil
+}
+
+// Service starts a service of systemd that is installed and does not run.
+func Service(t testing.TB, name string) {
+	t.Helper()
+	p, err := proc.Start(proc.Spec{Path: "/usr/bin/systemctl", Args: []string{"start", name}, Stderr: os.Stderr})
+	must(t, err)
+	if code, err := p.Wait(); code != 0 || err != nil {
+		t.Fatalf("start service %s: code %d, %v", name, code, err)
+	}
 }
 
 // Stop ends the container and takes it away, with its control groups.

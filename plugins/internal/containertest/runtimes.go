@@ -44,9 +44,6 @@ func (r runc) run(home string, s Spec) (proc.Spec, error) {
 
 func (r runc) stop(home, id string) proc.Spec { return r.command(home, "delete", "--force", id) }
 
-// containerdSocket is where containerd takes orders.
-const containerdSocket = "/run/containerd/containerd.sock"
-
 // containerd has a container started by its service.
 type containerd struct{}
 
