@@ -21,9 +21,3 @@ var scoped = traffictest.Scoped[Params, Change]{
 
 // Of one service no more arrives than a thin line lets through; of another all does.
 func TestOneService(t *testing.T) { scoped.OneService(t) }
-
-// A container that has a network of its own is hit in it.
-func TestOneContainer(t *testing.T) { scoped.OneContainer(t) }
-
-// Of a host, only the container that shares its network is hit.
-func TestOneContainerOfTheHost(t *testing.T) { scoped.OneOfTheHost(t) }

@@ -24,3 +24,6 @@ var scoped = traffictest.Scoped[Params, Change]{
 
 // Of one service all arrives later; of another it does not.
 func TestOneService(t *testing.T) { scoped.OneService(t) }
+
+// A container that has a network of its own is hit in it.
+func TestOneContainer(t *testing.T) { scoped.OneContainer(t) }

@@ -21,3 +21,6 @@ var scoped = traffictest.Scoped[Params, traffic.Change]{
 
 // Of one service all arrives twice, either way; of another once.
 func TestOneService(t *testing.T) { scoped.OneService(t) }
+
+// Of a host, only the container that shares its network is hit.
+func TestOneContainerOfTheHost(t *testing.T) { scoped.OneOfTheHost(t) }

@@ -30,9 +30,6 @@ func TestOneService(t *testing.T) { scoped.OneService(t) }
 // A container that has a network of its own is hit in it.
 func TestOneContainer(t *testing.T) { scoped.OneContainer(t) }
 
-// Of a host, only the container that shares its network is hit.
-func TestOneContainerOfTheHost(t *testing.T) { scoped.OneOfTheHost(t) }
-
 // Each row is what still passes of a service under a rule.
 func TestDirectionsOfOneService(t *testing.T) {
 	w := traffictest.New(t)

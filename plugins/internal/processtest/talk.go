@@ -16,7 +16,7 @@ import (
 //	enter PATH      go on in this network namespace
 //	send ADDR N     send N datagrams
 //	hear ADDR       take datagrams from now on
-//	heard           how many came since it was asked last
+//	heard D         how many came since it was asked last, and within this duration
 //	serve ADDR      accept TCP connections from now on
 //	dial ADDR       connect: "yes", or "no" after 250 ms
 //	hold ADDR       connect and stay so
@@ -61,7 +61,8 @@ func (t *talker) do(what string, args []string) (said string, err error) {
 			t.ears = append(t.ears, ear)
 		}
 	case "heard":
-		return strconv.Itoa(t.heard()), nil
+		patience, _ := time.ParseDuration(args[0])
+		return strconv.Itoa(t.heard(patience)), nil
 	case "serve":
 		var l net.Listener
 		if l, err = net.Listen("tcp", args[0]); err == nil {
@@ -101,10 +102,10 @@ func send(to string, n int) error {
 	return conn.Close()
 }
 
-func (t *talker) heard() (n int) {
+func (t *talker) heard(patience time.Duration) (n int) {
 	for _, ear := range t.ears {
 		for buf := make([]byte, 2048); ; n++ {
-			_ = ear.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+			_ = ear.SetReadDeadline(time.Now().Add(patience))
 			if _, err := ear.Read(buf); err != nil {
 				break
 			}

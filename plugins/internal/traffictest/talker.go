@@ -116,7 +116,7 @@ func (k *Talker) Talk(t testing.TB, six bool) (talk Talk) {
 // reached tries the other way.
 func (k *Talker) reached(t testing.TB, to netip.AddrPort) (heard int, connects bool) {
 	t.Helper()
-	k.Ask(t, "heard") // what is left of before
+	k.Ask(t, "heard 1ms") // what is left of before
 	must(t, k.w.B.Do(func() error {
 		if err := send(to, Few, processtest.Datagram); err != nil {
 			return err
@@ -127,7 +127,7 @@ func (k *Talker) reached(t testing.TB, to netip.AddrPort) (heard int, connects b
 		}
 		return nil
 	}))
-	heard, err := strconv.Atoi(k.Ask(t, "heard"))
+	heard, err := strconv.Atoi(k.Ask(t, "heard 50ms"))
 	must(t, err)
 	return heard, connects
 }
