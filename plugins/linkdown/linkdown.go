@@ -75,7 +75,7 @@ func (Plugin) Describe() fault.Info {
 		PluginVersion: "1.0.0",
 		Touches:       []string{"link", "address", "route", "neighbour"},
 		ConflictKeys:  []string{"link-state"},
-		Needs:         fault.Needs{Capabilities: []string{"CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_SYS_ADMIN"}},
+		Needs:         fault.Needs{Capabilities: []string{"CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_SYS_ADMIN", "CAP_SYS_PTRACE"}},
 		Protection:    []fault.Protection{fault.ProtectPluginTimer, fault.ProtectGuardian, fault.ProtectJournal},
 		Destroys:      fault.DestroysConnections,
 	}

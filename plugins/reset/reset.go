@@ -61,7 +61,7 @@ func (*Plugin) Describe() fault.Info {
 		Summary:       "Resets established TCP connections by peer, address, port and process, once or again and again; new ones work.",
 		PluginVersion: "1.0.0",
 		Touches:       []string{"connections"},
-		Needs:         fault.Needs{Capabilities: []string{"CAP_NET_ADMIN", "CAP_SYS_ADMIN"}, Features: []string{"inet-diag-destroy"}},
+		Needs:         fault.Needs{Capabilities: []string{"CAP_NET_ADMIN", "CAP_SYS_ADMIN", "CAP_SYS_PTRACE"}, Features: []string{"inet-diag-destroy"}},
 		Protection:    []fault.Protection{fault.ProtectPluginTimer, fault.ProtectGuardian, fault.ProtectJournal},
 		Destroys:      fault.DestroysConnections,
 	}
