@@ -74,7 +74,7 @@ var Rules = []Rule{
 	{"plugins/faulttest", []string{"internal/conformance", "internal/digest/digesttest", "internal/need", "internal/lab", "internal/proc", "plugins/fault"}, "the suite as a Go test"},
 	{"plugins/internal/container", []string{"internal/cgroup", "internal/netns", "plugins/fault", "plugins/internal/process"}, "finds containers by id, for the faults that may act on one"},
 	{"plugins/internal/containertest", []string{"internal/cgroup", "internal/need", "internal/netns", "internal/proc", "plugins/faulttest", "plugins/internal/container", "plugins/internal/process", "plugins/internal/processtest", "plugins/internal/scope"}, "containers for the tests of faults that act on one"},
-	{"plugins/internal/network", []string{"internal/netns", "plugins/fault", "plugins/internal/container"}, "the host's network namespace or a container's, for the faults on one"},
+	{"plugins/internal/network", []string{"internal/netns", "plugins/fault", "plugins/internal/container", "plugins/internal/process"}, "the host's network namespace or a container's, for the faults on one"},
 	{"plugins/internal/scope", []string{"internal/cgroup", "plugins/fault", "plugins/internal/container", "plugins/internal/process"}, "reads which part of a host is meant, for all faults that ask"},
 	{"plugins/internal/group", []string{"internal/cgroup", "internal/systemd", "plugins/fault", "plugins/internal/process", "plugins/internal/scope"}, "one setting of a control group, for the faults that change one"},
 	{"plugins/internal/grouptest", []string{"internal/cgroup", "internal/digest/digesttest", "internal/need", "internal/proc", "plugins/faulttest"}, "groups and programs for the tests of such faults"},

@@ -29,6 +29,9 @@ func TestContainerStartedAgainInItsPod(t *testing.T) {
 	c, err := p.Prepare(t.Context(), host, Params{sel{To: peer, Scope: containertest.Named(spec.ID)}})
 	must(t, err)
 	must(t, p.Apply(t.Context(), host, c, 0, 0))
+	if err := New().Revert(t.Context(), fault.Target{BootID: "another"}, c); !errors.Is(err, fault.ErrGone) {
+		t.Errorf("reverted after a boot: %v", err)
+	}
 	first.Stop(t)
 	second := w.Join(t, containertest.Start(t, spec).Program)
 	if o, err := New().Observe(t.Context(), host, c); err != nil || o.State != fault.Present || o.Dose != fault.NotInForce {

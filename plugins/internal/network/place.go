@@ -11,6 +11,7 @@ import (
 	"github.com/firedrill-io/firedrill/internal/netns"
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/internal/container"
+	"github.com/firedrill-io/firedrill/plugins/internal/process"
 )
 
 // Place is the network namespace in which a fault acts, as change records hold it.
@@ -71,6 +72,9 @@ func ofTarget(t fault.Target) (*netns.NS, error) {
 // more, and with it all that was done in it. The caller must close it.
 func (p Place) Open(t fault.Target) (*netns.NS, error) {
 	if p.Container != nil {
+		if err := process.SameBoot(t); err != nil {
+			return nil, err // what names the namespace is given again by the next boot
+		}
 		return p.Container.Open()
 	}
 	ns, err := ofTarget(t)
