@@ -3,6 +3,7 @@ package partition
 import (
 	"errors"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -114,10 +115,11 @@ func TestServiceOfV1(t *testing.T) {
 		"service":   {Service: "nobody"},
 		"group":     {Group: "/"},
 		"container": containertest.Named("0123456789ab"),
+		"group ":    {Service: "notes", Group: "/svc/notes"},
 	} {
 		_, err := New().Prepare(t.Context(), w.Target, Params{sel{To: peer, Scope: s}})
 		var refused *fault.RefusedError
-		if !errors.As(err, &refused) || refused.Field != field {
+		if !errors.As(err, &refused) || refused.Field != strings.TrimSpace(field) {
 			t.Errorf("%s: %v", field, err)
 		}
 	}

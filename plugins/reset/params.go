@@ -37,6 +37,11 @@ func (p Params) parse() (r Rule, every time.Duration, err error) {
 	if len(p.To)+len(p.From)+len(p.Ports) == 0 && p.Selection == (scope.Selection{}) {
 		return r, 0, fault.Refuse("to", "neither to, from, ports, service, group, container nor executable are given; name peers, 0.0.0.0/0 and ::/0 for everybody")
 	}
+	if p.Selection != (scope.Selection{}) {
+		if err := p.Selection.Check(); err != nil {
+			return r, 0, err
+		}
+	}
 	if r.To, err = peers.Prefixes("to", p.To); err != nil {
 		return r, 0, err
 	}

@@ -35,8 +35,8 @@ func (s Scope) Field() string {
 	return "service"
 }
 
-// check refuses what names nothing, too much, or the whole host.
-func (s Scope) check() error {
+// Check refuses what names nothing, too much, or the whole host, by the parameter.
+func (s Scope) Check() error {
 	switch {
 	case !s.Given():
 		return fault.Refuse("service", "neither service, group nor container is given; name a service of the host, its control group, or a container")
@@ -61,7 +61,7 @@ type Paths struct {
 
 // Paths says where the control group may be. It refuses by the parameter's name.
 func (s Scope) Paths() (Paths, error) {
-	if err := s.check(); err != nil {
+	if err := s.Check(); err != nil {
 		return Paths{}, err
 	}
 	switch {

@@ -31,13 +31,13 @@ func (s Selection) Field() string {
 	return s.Scope.Field()
 }
 
-// check refuses a selection that is none, naming the parameter.
-func (s Selection) check() error {
+// Check refuses a selection that is none, by the parameter.
+func (s Selection) Check() error {
 	switch {
 	case s.Executable == "" && !s.Given():
 		return fault.Refuse("service", "neither service, group, container nor executable is given; name a service of the host, a control group, a container, or a program")
 	case s.Executable == "":
-		return s.Scope.check()
+		return s.Scope.Check()
 	case s.Given():
 		return fault.Refuse("executable", "is given beside %s; give one of them", s.Scope.Field())
 	case strings.Contains(s.Executable, "/") && (!path.IsAbs(s.Executable) || path.Clean(s.Executable) != s.Executable):
@@ -50,7 +50,7 @@ func (s Selection) check() error {
 // id of a container, so that nobody else is meant later. It refuses a selection of
 // none, and one that holds what must be spared, naming the parameter.
 func (s *Selection) Find() ([]process.ID, error) {
-	if err := s.check(); err != nil {
+	if err := s.Check(); err != nil {
 		return nil, err
 	}
 	if s.Container != "" {

@@ -23,6 +23,11 @@ func Begin(t fault.Target, sel Selection, a Action) (*Space, Change, error) {
 	if c.Rule, err = sel.Rule(); err != nil {
 		return nil, c, err
 	}
+	if sel.Given() {
+		if err := sel.Check(); err != nil {
+			return nil, c, err
+		}
+	}
 	var ns *netns.NS
 	if c.Place, ns, err = network.Find(t, sel.Container); err != nil {
 		return nil, c, err
