@@ -47,11 +47,16 @@ func sendCanary(pre netip.Prefix, r Rule, n, size int) error {
 	case unix.IPPROTO_ICMP:
 		kind, proto = unix.SOCK_RAW, unix.IPPROTO_ICMP
 	}
-	mark := bpf.Canary
+	return send(netip.AddrPortFrom(addr, port), kind, proto, r.CanaryMark(), n, size)
+}
+
+// CanaryMark is the mark (SO_MARK, socket(7)) of a packet that a meter sends so that
+// r acts upon it; it counts as one of the group's, if r is about one.
+func (r Rule) CanaryMark() int {
 	if r.Group != nil {
-		mark = bpf.GroupCanary
+		return bpf.GroupCanary
 	}
-	return send(netip.AddrPortFrom(addr, port), kind, proto, mark, n, size)
+	return bpf.Canary
 }
 
 func send(to netip.AddrPort, kind, proto, mark, n, size int) error {
