@@ -41,22 +41,22 @@ bin/stores:
 	@.ci/stores
 	@mkdir -p $@ && ln -f bin/lab/superapp $@/ && go -C $(NUMBERS) build -ldflags '-s -w' -o $(CURDIR)/$@/ .
 
-# Most packages wait most of the time, so four run beside each other; each knows
-# what on the machine is its own (internal/digest/digesttest). Those that measure
-# the machine itself (rates, shares, latencies, what reached a disk) and the runs
-# of whole labs come after them, one at a time. All is compiled first, lest that
-# be in the way of what is measured.
-MEASURING := /plugins/(bandwidth|cpu|delay|io|powerloss)$$|/internal/e2e$$
+# Most packages wait most of the time, so three run beside each other, the longest
+# first, and the labs' own programs beside them; each knows what on the machine is
+# its own (internal/digest/digesttest). Those that measure the machine itself
+# (rates, shares, latencies, what reached a disk) come after them, one at a time.
+# All is compiled first, lest that be in the way.
+MEASURING := /plugins/(bandwidth|cpu|delay|io|powerloss)$$
 TEST      := go test -json -timeout 15m
 test: setup build bin/stores ## every test this machine can run
 	@.ci/setup --test
 	@go list -test -export ./... >/dev/null
 	@set -o pipefail; { code=0; \
-	$(TEST) -p 4 $$(go list ./... | grep -vE '$(MEASURING)') || code=1; \
+	{ go -C $(SUPERAPP) test -json -timeout 5m ./... && go -C $(NUMBERS) test -json ./...; } >bin/programs.json & \
+	$(TEST) -p 3 ./internal/e2e $$(go list ./... | grep -vE '$(MEASURING)|/internal/e2e$$') || code=1; \
+	wait $$! || code=1; cat bin/programs.json; \
 	$(TEST) -p 1 $$(go list ./... | grep -E '$(MEASURING)') || code=1; \
 	exit $$code; } | go run ./internal/need/notrun
-	@go -C $(SUPERAPP) test -timeout 5m ./...
-	@go -C $(NUMBERS) test ./...
 
 # What is tried on a typical host, booted for it: a stock kernel, cgroup v2
 # alone, no KVM; one machine without systemd and one with it, each for all its
@@ -73,6 +73,7 @@ test-vm: build ## the tests that need a typical host, in a virtual machine
 	@[ -e bin/vm/stamp ] || exit 0; set -o pipefail; { code=0; \
 	$(VM_IN) -skip '$(VM_SKIP)' $(VM_PACKAGES) || code=1; \
 	VMRUN_SYSTEMD=1 $(VM_IN) -run '$(VM_RUN)' $(VM_SYSTEMD) || code=1; \
+	VMRUN_RESETS=1 $(VM_TEST) -run '^TestResetLosesTheSame$$' -exec $(CURDIR)/bin/vmrun ./plugins/powerloss || code=1; \
 	$(VM_TEST) -tags vm -run '^TestRealHost$$' ./internal/e2e || code=1; \
 	exit $$code; } | go run ./internal/need/notrun
 

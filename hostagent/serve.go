@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,6 +25,7 @@ import (
 type serveOptions struct {
 	*options
 	name, nats, keys, power string
+	bmc                     string // file of controllers
 	outOfBand               bool
 	hosts                   []string
 	folder                  string // of third-party plugins
@@ -47,6 +50,7 @@ func newServeCommand(o *options) *cobra.Command {
 	f.StringSliceVar(&s.hosts, "hosts", nil, "hosts to act on (out-of-band)")
 	f.StringVar(&s.folder, "plugins", "", "folder of third-party plugins, which only root can write to (default: only what is built in)")
 	f.StringVar(&s.power, "power", "", "socket of the power controller (out-of-band)")
+	f.StringVar(&s.bmc, "bmc", "", "file with the management controllers of the hosts, which only root can read (out-of-band)")
 	return cmd
 }
 
@@ -62,10 +66,12 @@ func (s *serveOptions) check() error {
 	switch {
 	case s.nats == "" || s.keys == "":
 		return usage("--nats and --keys are needed: the broker, and the folder with the key that may command this host")
-	case s.outOfBand && (s.power == "" || len(s.hosts) == 0):
-		return usage("--out-of-band needs --power and --hosts")
-	case !s.outOfBand && (s.power != "" || len(s.hosts) > 0):
-		return usage("--power and --hosts are for --out-of-band only")
+	case s.outOfBand && ((s.power == "") == (s.bmc == "") || len(s.hosts) == 0):
+		return usage("--out-of-band needs --hosts, and --power or --bmc")
+	case s.bmc != "" && !filepath.IsAbs(s.bmc):
+		return usage("give --bmc an absolute path: reverting needs it too, wherever it runs")
+	case !s.outOfBand && (s.power != "" || s.bmc != "" || len(s.hosts) > 0):
+		return usage("--power, --bmc and --hosts are for --out-of-band only")
 	case os.Geteuid() != 0:
 		return &exitError{exitRefused, errors.New("faults need root; run hostagent serve as root")}
 	}
@@ -87,7 +93,7 @@ func (s *serveOptions) run(ctx context.Context) error {
 	defer func() { _ = spool.Close() }()
 	programs := s.programs(log)
 	a, err := agent.Start(ctx, agent.Config{
-		Name: s.name, Root: s.root, OutOfBand: s.outOfBand, Hosts: s.hosts, Power: s.power, Version: version,
+		Name: s.name, Root: s.root, OutOfBand: s.outOfBand, Hosts: s.hosts, Power: cmp.Or(s.power, s.bmc), Version: version,
 		Drivers: builtin(), Programs: programs, Launch: s.launchPlugin(log, programs), Start: s.startProgram(log), Digest: hostDigest, Evidence: spool, Logger: log,
 		Exempt: func(ctx context.Context, t *fault.Target) error { return exemptBroker(ctx, s.nats, t) },
 		Guard: func(self guardian.ProcessID, groups guardian.Groups) (*guardian.Guard, error) {

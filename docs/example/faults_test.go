@@ -99,7 +99,18 @@ func faultPage(t *testing.T, info fault.Info) string {
 	if needs := append(slices.Clone(info.Needs.Capabilities), info.Needs.Features...); len(needs) > 0 {
 		fmt.Fprintf(&s, "* Needs: %s\n", strings.Join(needs, ", "))
 	}
-	if info.OutOfBand {
+	for _, name := range slices.Sorted(maps.Keys(info.Modes)) {
+		m := info.Modes[name]
+		agent, host := "inside the host", "goes down"
+		if m.OutOfBand {
+			agent = "beside the host"
+		}
+		if m.HostStays {
+			host = "runs on"
+		}
+		fmt.Fprintf(&s, "* Mode `%s`: driven by the agent %s, which %s.\n", name, agent, host)
+	}
+	if info.OutOfBand && len(info.Modes) == 0 {
 		s.WriteString("* Driven by the agent beside the host, not by the one inside it.\n")
 	}
 	return s.String()

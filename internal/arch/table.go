@@ -65,6 +65,7 @@ var Rules = []Rule{
 	{"internal/power", nil, "plugins import it"},
 	{"internal/proc", nil, "the only starter of processes"},
 	{"internal/systemd", nil, "asks for units, for the lab and for faults on services"},
+	{"internal/redfishtest", nil, "a management controller of machines, for the tests of those who switch some"},
 	{"internal/vmtest", []string{"internal/proc"}, "boots a typical host; knows nothing of what is tested there"},
 	{"internal/vmtest/vmrun", []string{"internal/proc", "internal/vmtest"}, "runs test binaries there"},
 	{"internal/resultpage", nil, "turns the output of go test and the reports of runs into pages"},
@@ -72,6 +73,7 @@ var Rules = []Rule{
 	{"plugins", []string{"plugins/fault"}, "embeds the descriptions and nothing else"},
 	{"plugins/fault", []string{"plugins/internal/faultpb"}, "the contract; protobuf stops here"},
 	{"plugins/faulttest", []string{"internal/conformance", "internal/digest/digesttest", "internal/need", "internal/lab", "internal/proc", "plugins/fault"}, "the suite as a Go test"},
+	{"plugins/internal/connection", []string{"plugins/fault", "plugins/internal/network"}, "lists and ends TCP connections, for the faults that do"},
 	{"plugins/internal/container", []string{"internal/cgroup", "internal/netns", "plugins/fault", "plugins/internal/process"}, "finds containers by id, for the faults that may act on one"},
 	{"plugins/internal/containertest", []string{"internal/cgroup", "internal/need", "internal/netns", "internal/proc", "plugins/faulttest", "plugins/internal/container", "plugins/internal/process", "plugins/internal/processtest", "plugins/internal/scope"}, "containers for the tests of faults that act on one"},
 	{"plugins/internal/network", []string{"internal/netns", "plugins/fault", "plugins/internal/container", "plugins/internal/process"}, "the host's network namespace or a container's, for the faults on one"},
@@ -81,18 +83,20 @@ var Rules = []Rule{
 	{"plugins/internal/peers", []string{"plugins/fault"}, "reads addresses and ports, for all faults that choose by them"},
 	{"plugins/internal/traffic", []string{"internal/cgroup", "internal/netns", "plugins/fault", "plugins/internal/bpf", "plugins/internal/group", "plugins/internal/network", "plugins/internal/peers", "plugins/internal/scope"}, "one rule table a device, for all network faults"},
 	{"plugins/internal/traffictest", []string{"internal/cgroup", "internal/need", "internal/netns", "plugins/fault", "plugins/faulttest", "plugins/internal/containertest", "plugins/internal/processtest", "plugins/internal/scope"}, "a cable with two hosts, for the tests of network faults"},
-	{"plugins/internal/filesystem", []string{"plugins/fault"}, "names and spares file systems, for the faults that act on one"},
+	{"plugins/internal/filesystem", []string{"plugins/fault", "plugins/internal/process"}, "names and spares file systems, for the faults that act on one"},
 	{"plugins/internal/filesystemtest", []string{"internal/digest/digesttest", "internal/need", "internal/proc"}, "file systems for the tests of such faults"},
 	{"plugins/internal/process", []string{"plugins/fault"}, "names, lists and spares processes, for the faults that act on some"},
 	{"plugins/internal/processtest", []string{"internal/cgroup", "internal/digest/digesttest", "internal/need", "internal/netns", "internal/proc"}, "programs for the tests of such faults"},
 	{"plugins/internal/rounds", []string{"plugins/fault", "plugins/internal/process"}, "what faults do that destroy at an instant, once or again and again"},
+	{"plugins/internal/redfish", []string{"plugins/fault"}, "switches a machine at its management controller"},
+	{"plugins/internal/unit", []string{"internal/systemd", "plugins/fault", "plugins/internal/group"}, "holds services of systemd down, for the faults that end them"},
 	{"plugins/internal/*", nil, "shared by plugins"},
 	{"plugins/*", []string{"plugins/fault", "plugins/internal/*", "internal/netns", "internal/cgroup", "internal/power"}, "one folder, one fault"},
 }
 
 // TestMay is what any test file may import besides: the lab is the test bench
 // of everything that touches a kernel.
-var TestMay = []string{"internal/lab", "internal/need", "internal/digest", "internal/digest/digesttest", "internal/netns", "internal/inventory", "internal/power", "internal/proc", "plugins/fault", "plugins/faulttest", "injector/internal/broker", "experiments", "experiments/condition", "internal/control", "plugins", "plugins/internal/grouptest", "plugins/internal/traffictest", "plugins/internal/filesystemtest", "plugins/internal/processtest", "plugins/internal/containertest"}
+var TestMay = []string{"internal/lab", "internal/need", "internal/digest", "internal/digest/digesttest", "internal/netns", "internal/inventory", "internal/power", "internal/proc", "plugins/fault", "plugins/faulttest", "injector/internal/broker", "experiments", "experiments/condition", "internal/control", "plugins", "plugins/internal/grouptest", "plugins/internal/traffictest", "plugins/internal/filesystemtest", "plugins/internal/processtest", "plugins/internal/containertest", "internal/redfishtest", "internal/vmtest"}
 
 // Forbidden are imports from outside that only the named packages may have.
 var Forbidden = []Rule{

@@ -39,6 +39,7 @@ func New(s Subject, c Case) (*Suite, error) {
 	if c.Params == nil {
 		params = []byte("{}")
 	}
+	s.Info = s.Info.In(params)
 	return &Suite{subject: s, c: c, params: params}, nil
 }
 

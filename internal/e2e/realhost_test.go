@@ -19,19 +19,23 @@ import (
 	"github.com/firedrill-io/firedrill/internal/vmtest"
 )
 
-// realHost is one machine with systemd that was not made by a lab: the agent is
-// a unit of it, the injector and the broker are outside.
+// realHost is one machine that was not made by a lab: the injector and the broker
+// are outside.
 type realHost struct {
 	t       *testing.T
 	vm      *vmtest.Machine
 	control int    // port here, see vmtest.Exec
+	web     int    // port here of its service
 	dir     string // experiment, inventory, keys
 	broker  string
 }
 
-// services of the host: one that answers, one that wants a whole CPU.
+// services of the host: one that answers, one that wants a whole CPU, one that writes
+// the same to a file that it syncs and to one that it does not.
 var hostUnits = map[string]string{
-	"web.service":  "[Service]\nType=exec\nExecStart=/job/bin/superapp hello --listen 0.0.0.0:8080 --dir /var/lib/web\nStateDirectory=web\n",
+	"web.service": "[Service]\nType=exec\nExecStart=/job/bin/superapp hello --listen 0.0.0.0:8080 --dir /var/lib/web\nStateDirectory=web\n",
+	"db.service": "[Service]\nType=exec\nRestart=always\nRestartSec=100ms\nExecStartPre=/bin/sh -c 'mountpoint -q /srv/db || { truncate -s 64M /var/tmp/db.img; mkfs.ext4 -q -F /var/tmp/db.img; mkdir -p /srv/db; mount -o loop,noatime /var/tmp/db.img /srv/db; }'\n" +
+		"ExecStart=/bin/sh -c 'cd /srv/db; n=0; while :; do n=$((n+1)); echo $n >> lost; echo $n >> kept; sync kept; done'\n",
 	"spin.service": "[Service]\nType=exec\nNice=19\nExecStart=/bin/sh -c 'while :; do :; done'\n",
 }
 
@@ -52,19 +56,33 @@ stages:
   - {stage: cut, at: T+7s, faults: [{partition: {to: ["10.0.2.2"], protocol: tcp, ports: ["8080"]}, on: {hosts: h1}, until: T+13s, require: exercised}]}
 `
 
-func standingHost(t *testing.T) *realHost {
+const powerExperiment = `experiment: one-service
+title: A service of a stock host loses its power
+seed: 1
+clock: {pace: [{to: T+14s, takes: 14s}]}
+hypothesis:
+  - {probe: web, http: {get: "http://127.0.0.1:PORT/", expect: 200}, every: 200ms, timeout: 2s, tolerance: {availability: 80%, over: 4s}}
+stages:
+  - stage: dark
+    at: T+3s
+    faults: [{powerloss: {mode: workload, services: [db], file_systems: [/srv/db], brownout: {flaps: 2, for: 50ms}}, on: {hosts: h1}, until: T+8s, require: exercised}]
+`
+
+// bootedHost boots it, with systemd or with nothing but what takes commands.
+func bootedHost(t *testing.T, systemd bool) *realHost {
 	t.Helper()
-	h := &realHost{t: t, dir: t.TempDir(), control: freePort(t)}
-	web, broker := freePort(t), freePort(t)
+	h := &realHost{t: t, dir: t.TempDir(), control: freePort(t), web: freePort(t)}
+	broker := freePort(t)
 	h.broker = fmt.Sprintf("nats://127.0.0.1:%d", broker)
 	h.start("lab/nats-server", "-a", "127.0.0.1", "-p", fmt.Sprint(broker))
 	h.write("hosts.yaml", hostInventory)
-	h.write("experiment.yaml", strings.ReplaceAll(hostExperiment, "PORT", fmt.Sprint(web)))
-	job := h.job(broker)
+	h.experiment("experiment.yaml", hostExperiment)
+	h.experiment("power.yaml", powerExperiment)
+	job := h.job()
 	var err error
 	h.vm, err = vmtest.Boot(vmtest.Config{
-		Images: filepath.Join(bin, "vm"), Program: filepath.Join(bin, "vmrun"), Job: job, Systemd: true,
-		Reach: map[int]int{h.control: vmtest.RemotePort, web: 8080},
+		Images: filepath.Join(bin, "vm"), Program: filepath.Join(bin, "vmrun"), Job: job, Systemd: systemd,
+		Reach: map[int]int{h.control: vmtest.RemotePort, h.web: 8080},
 	})
 	h.must(err)
 	t.Cleanup(func() {
@@ -76,9 +94,26 @@ func standingHost(t *testing.T) *realHost {
 		}
 	})
 	h.within(2*time.Minute, "the machine is up", func() bool { _, err := h.run("true"); return err == nil })
+	return h
+}
+
+// fromInside is where the broker is for the machine.
+func (h *realHost) fromInside() string {
+	return strings.ReplaceAll(h.broker, "127.0.0.1", vmtest.Outside)
+}
+
+// experiment is a file that inject runs.
+func (h *realHost) experiment(name, text string) {
+	h.write(name, strings.ReplaceAll(text, "PORT", fmt.Sprint(h.web)))
+}
+
+// standingHost is one with systemd, and the agent a unit of it.
+func standingHost(t *testing.T) *realHost {
+	t.Helper()
+	h := bootedHost(t, true)
 	for _, line := range []string{
 		"install -D /job/hostagent /usr/local/bin/hostagent && install -Dm600 /job/command.pub /etc/firedrill/command.pub",
-		fmt.Sprintf("echo FIREDRILL_NATS=nats://%s:%d > /etc/firedrill/hostagent.env && hostname h1 && echo h1 > /etc/hostname", vmtest.Outside, broker),
+		fmt.Sprintf("echo FIREDRILL_NATS=%s > /etc/firedrill/hostagent.env && hostname h1 && echo h1 > /etc/hostname", h.fromInside()),
 		"cp /job/hostagent.service /etc/systemd/system/ && systemctl daemon-reload && systemctl enable --now hostagent",
 	} {
 		h.sh(line)
@@ -88,7 +123,7 @@ func standingHost(t *testing.T) *realHost {
 }
 
 // job fills the folder that the machine sees as /job, and makes the keys.
-func (h *realHost) job(broker int) string {
+func (h *realHost) job() string {
 	job := h.t.TempDir()
 	for name, from := range map[string]string{
 		"hostagent": "../../bin/hostagent", "bin/injector": "../../bin/injector", "bin/superapp": "../../bin/lab/superapp",
@@ -105,7 +140,7 @@ func (h *realHost) job(broker int) string {
 	}
 	// The first run makes the keys, and says so.
 	h.must(os.Mkdir(filepath.Join(h.dir, "keys"), 0o700))
-	if code, out := h.inject().wait(); code != 5 || !strings.Contains(out, "made a new pair of keys") {
+	if code, out := h.inject("experiment.yaml").wait(); code != 5 || !strings.Contains(out, "made a new pair of keys") {
 		h.t.Fatalf("a run without keys: %d, %s", code, out)
 	}
 	public, err := os.ReadFile(filepath.Join(h.dir, "keys", control.CommandPub))
@@ -125,6 +160,7 @@ func TestRealHost(t *testing.T) {
 		do   func(*realHost)
 	}{
 		{"from an experiment file", fromFile},
+		{"power of a service", powerOfService},
 		{"agent killed in the middle", agentKilled},
 		{"a lab on it", labOnIt}, {"reset in the middle", reset},
 	} {
@@ -138,7 +174,7 @@ func TestRealHost(t *testing.T) {
 // One service is starved, one cut off, and everything as it was afterwards.
 func fromFile(h *realHost) {
 	before := h.found()
-	r := h.starving()
+	r := h.starving("experiment.yaml")
 	began := h.spun()
 	time.Sleep(4 * time.Second)
 	h.t.Logf("spin used %.1f%% of a CPU, asked was 20%%", 100*float64(h.spun()-began)/4e6)
@@ -148,11 +184,43 @@ func fromFile(h *realHost) {
 	h.clean(before)
 }
 
+// A service loses its power: what it synced is there afterwards, what it did not sync
+// is not, it runs again, and the host is as it was. The twin is a restart of the same
+// service by SIGKILL, after which everything is there.
+func powerOfService(h *realHost) {
+	count := func(file string) (n int) {
+		_, _ = fmt.Sscan(h.sh("wc -l < /srv/db/"+file+" 2>/dev/null || echo 0"), &n)
+		return n
+	}
+	const mounts = "grep /srv/db /proc/self/mountinfo | cut -d' ' -f3-; losetup --list --noheadings --output NAME,AUTOCLEAR,BACK-FILE; ls -R /run/systemd/system"
+	h.sh("systemctl stop db; rm -f /srv/db/lost /srv/db/kept; sync; systemctl start db; sleep 2; systemctl kill --signal=KILL db; systemctl stop db")
+	if kept, lost := count("kept"), count("lost"); kept == 0 || lost < kept {
+		h.t.Errorf("killed: %d records that were synced, %d that were not", kept, lost)
+	}
+	h.sh("rm -f /srv/db/lost /srv/db/kept; sync; systemctl start db")
+	before, was := h.found(), h.sh(mounts)
+	code, out := h.inject("power.yaml").wait()
+	if code != 0 || !strings.Contains(out, "powerloss") {
+		h.t.Errorf("exit code %d\n%s", code, out)
+	}
+	h.sh("systemctl stop db")
+	kept, lost := count("kept"), count("lost")
+	h.t.Logf("%d records that were synced, %d that were not", kept, lost)
+	if gone := kept - lost; gone < 20 {
+		h.t.Errorf("%d records are gone", gone)
+	}
+	h.sh("systemctl start db")
+	if now := h.sh(mounts); now != was {
+		h.t.Errorf("the host had\n%s\nand has\n%s", was, now)
+	}
+	h.clean(before)
+}
+
 // The agent dies: its guardian reverts, systemd starts another agent, and the
 // run proves nothing.
 func agentKilled(h *realHost) {
 	before := h.found()
-	r := h.starving()
+	r := h.starving("experiment.yaml")
 	h.sh("systemctl kill --signal=KILL --kill-whom=main hostagent")
 	h.within(20*time.Second, "the guardian reverts", func() bool { return h.quota() == before.quota })
 	if code, out := r.wait(); code != 2 {
@@ -189,26 +257,51 @@ func labOnIt(h *realHost) {
 	h.clean(before)
 }
 
-// The host loses its memory, as by a reset button: the agent of the next boot
-// knows that what was recorded is gone.
+// longExperiment leaves a host time to boot while its faults are in force.
+var longExperiment = strings.NewReplacer("T+24s, takes: 24s", "T+80s, takes: 80s", "T+18s", "T+75s", "T+13s", "T+75s").Replace(hostExperiment)
+
+// The host is reset, by its button, in the middle of two faults: the agent of the
+// next boot knows that what was recorded is gone, and the run proves nothing.
 func reset(h *realHost) {
+	h.experiment("long.yaml", longExperiment)
 	before := h.found()
-	r := h.starving()
-	_, _ = h.run("echo b > /proc/sysrq-trigger") // no answer comes
+	r := h.starving("long.yaml")
+	h.within(20*time.Second, "the partition is in force", func() bool { return h.found().filters != before.filters })
+	h.must(h.vm.Reset())
 	h.within(2*time.Minute, "the machine is up again", func() bool { _, err := h.run("true"); return err == nil })
 	h.settled()
 	h.clean(before)
+	h.endedByPower("cpu", "partition")
 	code, out := r.wait()
-	h.t.Logf("exit code %d\n%s", code, out)
-	if code != 2 && code != 4 {
-		h.t.Errorf("exit code %d, want 2 or 4: inconclusive, or not confirmed\n%s", code, out)
+	if code != 2 || !strings.Contains(out, "was booted anew in the middle of the run") {
+		h.t.Errorf("exit code %d, want 2, inconclusive, and why\n%s", code, out)
 	}
 }
 
-// starving is a run whose first fault is in force.
-func (h *realHost) starving() injection {
+// endedByPower: the journal says of the last injections of these kinds how they ended.
+func (h *realHost) endedByPower(kinds ...string) {
 	h.t.Helper()
-	r := h.inject()
+	var s struct {
+		Ended []struct{ Kind, Phase string }
+	}
+	h.must(json.Unmarshal([]byte(h.sh("hostagent status --json")), &s))
+	for _, kind := range kinds {
+		last := ""
+		for _, e := range s.Ended {
+			if e.Kind == kind {
+				last = e.Phase
+			}
+		}
+		if last != "ended-by-powerloss" {
+			h.t.Errorf("%s ended as %q; all: %v", kind, last, s.Ended)
+		}
+	}
+}
+
+// starving is a run of an experiment whose first fault is in force: spin gets little.
+func (h *realHost) starving(experiment string) injection {
+	h.t.Helper()
+	r := h.inject(experiment)
 	for end := time.Now().Add(time.Minute); h.quota() != "20000 100000"; time.Sleep(200 * time.Millisecond) {
 		if time.Now().After(end) {
 			_ = r.cmd.Process.Kill()
@@ -284,11 +377,12 @@ type injection struct {
 	out *os.File
 }
 
-func (h *realHost) inject() injection {
+// inject runs an experiment.
+func (h *realHost) inject(experiment string) injection {
 	out, err := os.CreateTemp(h.dir, "out")
 	h.must(err)
 	r := injection{out: out}
-	r.cmd = exec.Command(filepath.Join(bin, "injector"), "run", h.dir, "--inventory", filepath.Join(h.dir, "hosts.yaml"),
+	r.cmd = exec.Command(filepath.Join(bin, "injector"), "run", filepath.Join(h.dir, experiment), "--inventory", filepath.Join(h.dir, "hosts.yaml"),
 		"--nats", h.broker, "--keys", filepath.Join(h.dir, "keys"), "--out", filepath.Join(h.dir, "runs"), "--plain")
 	r.cmd.Stdout, r.cmd.Stderr = r.out, r.out
 	h.must(r.cmd.Start())

@@ -31,6 +31,9 @@ const (
 	// Systemd as the service manager, with cgroup v2 alone.
 	Systemd Need = "systemd and cgroup v2 alone (make test-vm)"
 
+	// Reset is a machine that was booted for the test alone, which may reset it.
+	Reset Need = "a machine that may be reset (make test-vm)"
+
 	Chromium Need = "chromium (package chromium)"
 	Python   Need = "Python with gRPC (packages python3-grpcio, python3-protobuf)"
 	Git      Need = "git (package git)"
@@ -51,6 +54,8 @@ var probes = map[Need]func() bool{
 	Nft:     func() bool { return exists("/usr/sbin/nft", "/sbin/nft") },
 	Libc:    func() bool { return exists("/usr/bin/getent") && exists("/usr/bin/unshare") },
 	Systemd: func() bool { return exists("/run/systemd/system") && exists("/sys/fs/cgroup/cgroup.controllers") },
+
+	Reset: func() bool { return exists("/job/may-reset") },
 
 	Chromium: func() bool { return exists("/usr/bin/chromium") },
 	Python: func() bool {

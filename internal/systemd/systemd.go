@@ -96,3 +96,46 @@ func ask(verb, name string, call func(context.Context, *sd.Conn, chan<- string) 
 		return fmt.Errorf("%s unit %s: systemd does not end the job: %w", verb, name, ctx.Err())
 	}
 }
+
+// Reload has the manager read all unit files anew.
+func Reload() error {
+	return talk("reload units", func(ctx context.Context, c *sd.Conn) error { return c.ReloadContext(ctx) })
+}
+
+// Up says whether a unit runs or is on its way up; one that waits to be started
+// again after it failed is not.
+func Up(name string) (up bool, err error) {
+	err = talk("ask for the state of "+name, func(ctx context.Context, c *sd.Conn) error {
+		p, err := c.GetUnitPropertiesContext(ctx, name)
+		if err == nil {
+			up = p["ActiveState"] == "active" || p["ActiveState"] == "reloading" || p["ActiveState"] == "activating" && p["SubState"] != "auto-restart"
+		}
+		return err
+	})
+	return up, err
+}
+
+// Restart has the manager start a unit anew, also one that failed too often, and
+// does not wait until it is up.
+func Restart(name string) error {
+	return talk("start unit "+name, func(ctx context.Context, c *sd.Conn) error {
+		_ = c.ResetFailedUnitContext(ctx, name) // one that is not loaded has not failed
+		_, err := c.RestartUnitContext(ctx, name, "replace", nil)
+		return err
+	})
+}
+
+// talk dials the manager for one call.
+func talk(what string, call func(context.Context, *sd.Conn) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	c, err := sd.NewSystemdConnectionContext(ctx)
+	if err != nil {
+		return fmt.Errorf("%s: dial systemd: %w", what, err)
+	}
+	defer c.Close()
+	if err := call(ctx, c); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}

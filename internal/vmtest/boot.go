@@ -26,7 +26,10 @@ type Config struct {
 	// Reach are ports of the machine that can be dialled here, on loopback: port
 	// here by port there, RemotePort for what Run needs. The machine reaches this
 	// one's loopback as Outside.
-	Reach  map[int]int
+	Reach map[int]int
+	// Resets says that the only test of the machine may have it reset: see RunAcross.
+	// With it, Job is empty.
+	Resets bool
 	Memory int // MiB; 0: 2048
 }
 
@@ -69,8 +72,13 @@ func (m *Machine) start(cfg Config) error {
 		if err := os.Mkdir(cfg.Job, 0o755); err != nil {
 			return err
 		}
+		if cfg.Resets {
+			if err := os.WriteFile(filepath.Join(cfg.Job, filepath.Base(mayReset)), nil, 0o600); err != nil {
+				return err
+			}
+		}
 	}
-	if err := writeDisk(m.path("job.ext4"), cfg.Job); err != nil {
+	if err := errors.Join(writeDisk(m.path("job.ext4"), cfg.Job), emptyDisk(m.path("data"))); err != nil {
 		return err
 	}
 	errs, err := os.Create(m.path("qemu.log"))
@@ -106,6 +114,10 @@ func (m *Machine) arguments(cfg Config) []string {
 		"-kernel", filepath.Join(cfg.Images, "vmlinuz"), "-initrd", m.path("initrd"), "-append", command,
 		"-drive", "if=none,id=root,format=raw,snapshot=on,file=" + filepath.Join(cfg.Images, "root.ext4"), "-device", "nvme,drive=root,serial=" + rootDisk,
 		"-drive", "if=none,id=job,format=raw,cache=unsafe,file=" + m.path("job.ext4"), "-device", "nvme,drive=job,serial=" + jobDisk,
+		// As a disk with a volatile cache: a flush of the machine reaches this one's
+		// page cache, and a reset leaves that alone.
+		"-drive", "if=none,id=data,format=raw,cache=writeback,file=" + m.path("data"), "-device", "nvme,drive=data,serial=" + dataDisk,
+		"-qmp", "unix:" + m.path("qmp") + ",server=on,wait=off",
 		"-netdev", network, "-device", "virtio-net-pci,netdev=n0",
 		"-serial", "file:" + m.path("console"),
 	}

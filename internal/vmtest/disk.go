@@ -1,11 +1,24 @@
 package vmtest
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
 	"github.com/firedrill-io/firedrill/internal/proc"
 )
+
+// dataSize is what the disk without a file system can hold.
+const dataSize = 256 << 20
+
+// emptyDisk makes a disk that is for the test to use.
+func emptyDisk(path string) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("make empty disk: %w", err)
+	}
+	return errors.Join(f.Truncate(dataSize), f.Close())
+}
 
 // writeDisk makes a file system image that holds what is in folder, mke2fs(8).
 func writeDisk(path, folder string) error {

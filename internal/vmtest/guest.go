@@ -19,6 +19,7 @@ import (
 const (
 	rootDisk = "root"
 	jobDisk  = "job"
+	dataDisk = "data"
 )
 
 // modeArg stands before the mode on the kernel's command line.
@@ -91,16 +92,28 @@ func changeRoot() error {
 
 // mountDisk waits for the disk with the serial number and mounts it.
 func mountDisk(serial, at string) error {
+	path, err := findDisk(serial)
+	if err != nil {
+		return err
+	}
+	return mount(path, at, "ext4", "")
+}
+
+// DataDisk is the device of the machine's disk that nothing is on. What is written
+// to it lasts as long as the machine, resets included.
+func DataDisk() (string, error) { return findDisk(dataDisk) }
+
+func findDisk(serial string) (string, error) {
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		found, _ := filepath.Glob("/sys/block/nvme*n1")
 		for _, dir := range found {
 			text, err := os.ReadFile(filepath.Join(dir, "device/serial"))
 			if err == nil && strings.TrimSpace(string(text)) == serial {
-				return mount("/dev/"+filepath.Base(dir), at, "ext4", "")
+				return "/dev/" + filepath.Base(dir), nil
 			}
 		}
 	}
-	return fmt.Errorf("find disk %s: it does not appear", serial)
+	return "", fmt.Errorf("find disk %s: it does not appear", serial)
 }
 
 func mount(source, at, kind, options string) error {

@@ -18,11 +18,7 @@ package diskstall
 import (
 	"context"
 	"crypto/rand"
-	"errors"
-	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -85,7 +81,7 @@ func (Plugin) Prepare(_ context.Context, t fault.Target, p Params) (Change, erro
 	if !slices.Contains(types, f.Type) {
 		return Change{}, fault.Refuse("path", "%s is %s; of %v the writes can be held up", f.Mount, f.Type, types)
 	}
-	if err := spared(f, t); err != nil {
+	if err := f.Spared("path", t); err != nil {
 		return Change{}, err
 	}
 	if err := survives("/proc/sys/kernel/hung_task_panic"); err != nil {
@@ -109,43 +105,4 @@ func survives(setting string) error {
 		return fault.Refuse("", "the host panics when a program hangs (kernel.hung_task_panic=%s), and programs will; set it to 0 for the drill", text)
 	}
 	return nil
-}
-
-// spared refuses what would hang the host, or whoever has to end the stall.
-func spared(f filesystem.FileSystem, t fault.Target) error {
-	if folder := f.HostFolder(); folder != "" {
-		return fault.Refuse("path", "%s also carries %s: the host itself would hang; name a file system of the service alone", f.Mount, folder)
-	}
-	swaps, err := os.ReadFile("/proc/swaps")
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("list swap: %w", err)
-	}
-	for line := range strings.Lines(string(swaps)) {
-		if w := strings.Fields(line); len(w) > 1 && w[1] == "file" && f.Carries(w[0]) {
-			return fault.Refuse("path", "%s also carries the swap file %s; name another file system", f.Mount, w[0])
-		}
-	}
-	needed := []string{"/", "/var/log"}
-	if t.StateDir != "" {
-		needed = append(needed, t.StateDir)
-	}
-	for _, folder := range needed {
-		if image := imageOf(folder, t); image != "" && f.Carries(image) {
-			return fault.Refuse("path", "%s carries %s, the disk image that %s is on; name another file system", f.Mount, image, folder)
-		}
-	}
-	return nil
-}
-
-// imageOf is the file behind the loop device that a folder is on; "" if none.
-func imageOf(folder string, t fault.Target) string {
-	on, err := filesystem.Find("", folder, fault.Target{Host: t.Host})
-	if err != nil || !strings.HasPrefix(on.Source, "/dev/loop") {
-		return ""
-	}
-	b, err := os.ReadFile(filepath.Join("/sys/block", filepath.Base(on.Source), "loop/backing_file"))
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(b))
 }

@@ -11,6 +11,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/netip"
+	"slices"
 )
 
 // ContractVersion is the version of this contract that the package speaks. It
@@ -89,8 +90,59 @@ type Info struct {
 	// OutOfBand says that the fault is driven by the agent beside the host, not
 	// by the one inside it.
 	OutOfBand bool `json:"out_of_band,omitempty"`
+	// HostStays says that the host and the agent inside it run on, though the
+	// fault destroys unsynced data.
+	HostStays bool `json:"host_stays,omitempty"`
+	// Machine says that a whole machine is switched, not a host of the lab: the
+	// policy of the host that acts must allow it (allow_machine_power).
+	Machine bool `json:"machine,omitempty"`
+	// Modes are the ways of a fault that has several, by the value of its
+	// parameter "mode"; In applies them.
+	Modes map[string]Mode `json:"modes,omitempty"`
 	// Params is the JSON Schema of the parameters, derived from P.
 	Params json.RawMessage `json:"params"`
+}
+
+// Mode is in what one way of a fault differs from the others. OutOfBand and
+// HostStays stand in place of those of Info.
+type Mode struct {
+	OutOfBand bool `json:"out_of_band,omitempty"`
+	HostStays bool `json:"host_stays,omitempty"`
+	Machine   bool `json:"machine,omitempty"`
+	// ConflictKeys come to those of Info.
+	ConflictKeys []string `json:"conflict_keys,omitempty"`
+}
+
+// In is the Info that holds for parameters which choose one of the modes; without
+// a mode, or with one that is not known, the Info itself.
+func (i Info) In(params json.RawMessage) Info {
+	if m, ok := i.Modes[ModeOf(params)]; ok {
+		i.OutOfBand, i.HostStays, i.Machine = m.OutOfBand, m.HostStays, m.Machine
+		i.ConflictKeys = slices.Concat(i.ConflictKeys, m.ConflictKeys)
+	}
+	return i
+}
+
+// ModeOf is the mode that parameters choose; "" if they choose none.
+func ModeOf(params json.RawMessage) string {
+	var chosen struct {
+		Mode string `json:"mode"`
+	}
+	if json.Unmarshal(params, &chosen) != nil {
+		return ""
+	}
+	return chosen.Mode
+}
+
+// By says whether an agent that stands beside hosts, or one inside a host, drives
+// any way of the fault.
+func (i Info) By(outOfBand bool) bool {
+	for _, m := range i.Modes {
+		if m.OutOfBand == outOfBand {
+			return true
+		}
+	}
+	return i.OutOfBand == outOfBand
 }
 
 // Needs is what a fault needs to run.
@@ -129,7 +181,8 @@ type Target struct {
 	NetNS   NetNS    `json:"netns,omitzero"`
 	Cgroups []Cgroup `json:"cgroups,omitempty"`
 	Mounts  []string `json:"mounts,omitempty"`
-	// Power is the socket of the power controller that switches Host. Only the
+	// Power is the socket of the power controller that switches Host, or the file
+	// that says where the management controllers of machines are. Only the acting
 	// host's own configuration sets it.
 	Power string `json:"power,omitempty"`
 	// StateDir is the acting agent's --root: faults refuse to hit the file
@@ -189,6 +242,9 @@ type Observation struct {
 	Asked    []Measure `json:"asked,omitempty"`
 	Achieved []Measure `json:"achieved,omitempty"`
 	Detail   string    `json:"detail,omitempty"`
+	// Called is what the report calls the fault, if its kind says more or less than
+	// what was done.
+	Called string `json:"called,omitempty"`
 }
 
 // Phase is an instant inside Apply that the plugin reported with Mark.

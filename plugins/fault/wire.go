@@ -106,14 +106,14 @@ func appliedOf(pbs []*faultpb.Applied) []Applied {
 func observationPB(o Observation, err error) *faultpb.ObserveResponse {
 	return &faultpb.ObserveResponse{
 		State: string(o.State), Dose: string(o.Dose), Asked: measuresPB(o.Asked), Achieved: measuresPB(o.Achieved),
-		Detail: o.Detail, Error: errorPB(err),
+		Detail: o.Detail, Error: errorPB(err), Called: o.Called,
 	}
 }
 
 func observationOf(pb *faultpb.ObserveResponse) Observation {
 	return Observation{
 		State: State(pb.GetState()), Dose: Dose(pb.GetDose()), Asked: measuresOf(pb.GetAsked()),
-		Achieved: measuresOf(pb.GetAchieved()), Detail: pb.GetDetail(),
+		Achieved: measuresOf(pb.GetAchieved()), Detail: pb.GetDetail(), Called: pb.GetCalled(),
 	}
 }
 

@@ -18,7 +18,7 @@ var (
 		ExemptNames: []string{"nats.example"},
 	}
 	everyObservation = Observation{
-		State: Present, Dose: Exercised, Asked: []Measure{{"rate", 3, "1/s"}}, Achieved: []Measure{{"rate", 2, "1/s"}}, Detail: "d",
+		State: Present, Dose: Exercised, Asked: []Measure{{"rate", 3, "1/s"}}, Achieved: []Measure{{"rate", 2, "1/s"}}, Detail: "d", Called: "c",
 	}
 	everyApplied = Applied{
 		ID: "i", At: 1, Woke: 2, Done: 3, Timer: "fifo", Phase: []Phase{{"dark", 4}}, Err: &Error{CodeRefused, "ports", "no"},

@@ -56,7 +56,8 @@ type pausable interface {
 	Frozen() (bool, error)
 	Freeze(t fault.Target, limit time.Duration) error
 	Thaw(fault.Target) error
-	Processes() ([]int, error)
+	// Watch measures how long its processes are on a CPU in a while.
+	Watch(ctx context.Context, while time.Duration) (processes int, ran time.Duration, err error)
 }
 
 func (c Change) pausable() pausable {
@@ -147,7 +148,7 @@ func (Plugin) Observe(ctx context.Context, t fault.Target, c Change) (fault.Obse
 		return o, nil
 	}
 	o.State = fault.Present
-	pids, ran, err := watch(ctx, f)
+	pids, ran, err := f.Watch(ctx, window)
 	if err != nil {
 		return o, err
 	}
@@ -162,21 +163,6 @@ func (Plugin) Observe(ctx context.Context, t fault.Target, c Change) (fault.Obse
 		fault.Measure{Name: "cpu time meanwhile", Value: float64(ran.Microseconds()), Unit: "µs"})
 	o.Detail = fmt.Sprintf("%s holds %d processes, which used %v of CPU in %v", f, pids, ran, window)
 	return o, nil
-}
-
-// watch measures how long the processes are on a CPU in a while.
-func watch(ctx context.Context, f pausable) (processes int, ran time.Duration, err error) {
-	pids, err := f.Processes()
-	if err != nil {
-		return 0, 0, fmt.Errorf("list processes of %s: %w", f, err)
-	}
-	before := group.Ran(pids)
-	select {
-	case <-time.After(window):
-	case <-ctx.Done():
-		return 0, 0, fmt.Errorf("watch processes of %s: %w", f, ctx.Err())
-	}
-	return len(pids), time.Duration(max(0, group.Ran(pids)-before)), nil
 }
 
 func frozen(yes bool) fault.Measure {

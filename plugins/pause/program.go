@@ -1,6 +1,7 @@
 package pause
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/internal/group"
 	"github.com/firedrill-io/firedrill/plugins/internal/process"
 	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
@@ -41,13 +43,18 @@ func (p *program) members() ([]process.ID, error) {
 	return p.Selection.WithDescendants(list)
 }
 
-// Processes lists the members' pids.
-func (p *program) Processes() (pids []int, err error) {
+// Watch measures how long the members are on a CPU in a while.
+func (p *program) Watch(ctx context.Context, while time.Duration) (processes int, ran time.Duration, err error) {
 	list, err := p.members()
+	if err != nil {
+		return 0, 0, err
+	}
+	pids := make([]int, 0, len(list))
 	for _, m := range list {
 		pids = append(pids, m.PID)
 	}
-	return pids, err
+	ran, err = group.Watch(ctx, pids, while)
+	return len(pids), ran, err
 }
 
 // stopped counts the members that stand still.

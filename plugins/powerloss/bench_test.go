@@ -30,7 +30,7 @@ func BenchmarkRackCut(b *testing.B) {
 	for b.Loop() {
 		b.StopTimer()
 		for _, h := range names {
-			start(b, l, h, "write")
+			start(b, l, h, "write", "/data")
 		}
 		time.Sleep(200 * time.Millisecond)
 		items := prepared(b, l, names...)

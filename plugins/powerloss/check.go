@@ -14,6 +14,7 @@ import (
 	"github.com/firedrill-io/firedrill/internal/cgroup"
 	"github.com/firedrill-io/firedrill/internal/power"
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/internal/filesystem"
 )
 
 // check refuses a host that is not what the controller says, or whose loss
@@ -78,8 +79,8 @@ func checkFileSystem(t fault.Target, s power.Status, f power.FileSystem) error {
 		return fault.Refuse("", "file system %s of host %s is %s; only ext4 and xfs can be cut off", f.Mount, s.Host, f.Type)
 	case unix.Major(f.Dev) != loopMajor || f.Device != "loop"+strconv.Itoa(int(unix.Minor(f.Dev))):
 		return fault.Refuse("", "file system %s of host %s is on %s, device %d:%d; only loop devices are cut off", f.Mount, s.Host, f.Device, unix.Major(f.Dev), unix.Minor(f.Dev))
-	case backingFile(f.Device) != f.Image:
-		return fault.Refuse("", "file system %s of host %s: %s carries %q, not %q", f.Mount, s.Host, f.Device, backingFile(f.Device), f.Image)
+	case filesystem.BackingFile(f.Device) != f.Image:
+		return fault.Refuse("", "file system %s of host %s: %s carries %q, not %q", f.Mount, s.Host, f.Device, filesystem.BackingFile(f.Device), f.Image)
 	}
 	spared := map[string]string{"/": "the machine's root file system"}
 	if t.StateDir != "" {
@@ -120,20 +121,16 @@ func deviceOf(path string) (uint64, error) {
 // checkUnnamed refuses a host that can write to a disk its configuration does
 // not name: what it wrote there would survive the cut.
 func checkUnnamed(s power.Status) error {
-	b, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(s.PID1), "mountinfo"))
+	all, err := filesystem.Mounts(strconv.Itoa(s.PID1))
 	if err != nil {
-		return fmt.Errorf("list mounts of host %s: %w", s.Host, err)
+		return fmt.Errorf("host %s: %w", s.Host, err)
 	}
-	for line := range strings.Lines(string(b)) {
-		f := strings.Fields(line)
-		if len(f) < 6 || strings.HasPrefix(f[2], "0:") || !slices.Contains(strings.Split(f[5], ","), "rw") {
+	for _, m := range all {
+		if unix.Major(m.Dev) == 0 || !slices.Contains(strings.Split(m.Options, ","), "rw") {
 			continue // without a disk, or read-only
 		}
-		named := slices.ContainsFunc(s.FileSystems, func(n power.FileSystem) bool {
-			return f[2] == fmt.Sprintf("%d:%d", unix.Major(n.Dev), unix.Minor(n.Dev))
-		})
-		if !named {
-			return fault.Refuse("", "host %s can write to %s (device %s), which its configuration does not name", s.Host, f[4], f[2])
+		if !slices.ContainsFunc(s.FileSystems, func(n power.FileSystem) bool { return n.Dev == m.Dev }) {
+			return fault.Refuse("", "host %s can write to %s (device %d:%d), which its configuration does not name", s.Host, m.Point, unix.Major(m.Dev), unix.Minor(m.Dev))
 		}
 	}
 	return nil

@@ -8,16 +8,16 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/firedrill-io/firedrill/internal/cgroup"
 	"github.com/firedrill-io/firedrill/internal/power"
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/internal/filesystem"
 )
 
 // The phases of a cut, as marked. Effect skew is at most the time between Began
 // and Dark, because hosts hear nothing of each other after it.
 const (
+	Flapped  = "flapped"  // of a brown-out: cables are off, processes stand still, and both come back
 	Began    = "began"    // just before the first cable goes
 	Dark     = "dark"     // all cables are off
 	Frozen   = "frozen"   // all processes stand still, or the limit has passed
@@ -47,10 +47,10 @@ type cut struct {
 	err    error // of the first step that went wrong
 }
 
-// ApplyBatch implements fault.Batcher: each phase is over on all hosts before
+// apply goes phase by phase: each phase is over on all hosts before
 // the next begins, so that they die together. Once the first cable is off the
 // cut goes on to its end whatever happens: a host half dead helps nobody.
-func (p *Plugin) ApplyBatch(ctx context.Context, items []fault.Item[Change], _, _ fault.BootTime) []error {
+func (l labMode) apply(ctx context.Context, items []fault.Item[Change], _ fault.BootTime) []error {
 	errs := make([]error, len(items))
 	var cuts []*cut
 	index := map[*cut]int{}
@@ -71,7 +71,13 @@ func (p *Plugin) ApplyBatch(ctx context.Context, items []fault.Item[Change], _, 
 		}
 	}()
 	if len(cuts) > 0 && ctx.Err() == nil {
-		p.run(ctx, cuts)
+		items[0].Change.Brownout.run(ctx, func() {
+			each(cuts, func(c *cut) error { return errors.Join(c.cable.dark(), c.freeze(true)) })
+			l.pass(Flapped)
+		}, func() {
+			each(cuts, func(c *cut) error { return errors.Join(c.freeze(false), c.cable.lit()) })
+		})
+		l.run(ctx, cuts)
 	}
 	for _, c := range cuts {
 		errs[index[c]] = errors.Join(c.err, ctx.Err())
@@ -127,7 +133,7 @@ func stillOff(ctx context.Context, t fault.Target, s power.Status, why error) (b
 
 // openDisk returns nil if the file system is gone.
 func openDisk(s power.Status, f power.FileSystem) (*os.File, error) {
-	if !alive(s) || backingFile(f.Device) != f.Image {
+	if !alive(s) || filesystem.BackingFile(f.Device) != f.Image {
 		return nil, nil
 	}
 	disk, err := os.Open(inside(s, f))
@@ -145,29 +151,33 @@ func openDisk(s power.Status, f power.FileSystem) (*os.File, error) {
 }
 
 // run takes all hosts through the phases.
-func (p *Plugin) run(ctx context.Context, cuts []*cut) {
+func (l labMode) run(ctx context.Context, cuts []*cut) {
 	m := startMeter(cuts)
-	p.mark(ctx, Began)
+	l.mark(ctx, Began)
 	each(cuts, func(c *cut) error { return c.cable.dark() })
-	p.mark(ctx, Dark)
-	each(cuts, (*cut).freeze)
+	l.mark(ctx, Dark)
+	each(cuts, func(c *cut) error { return c.freeze(true) })
 	waitFrozen(cuts)
-	p.mark(ctx, Frozen)
+	l.mark(ctx, Frozen)
 	each(cuts, (*cut).shutDown)
-	p.mark(ctx, Shutdown)
+	l.mark(ctx, Shutdown)
 	each(cuts, (*cut).kill)
 	each(cuts, func(c *cut) error { return cgroup.WaitEmpty(c.host.Cgroup, deadLimit) })
-	p.mark(ctx, Dead)
+	l.mark(ctx, Dead)
 	m.stop(ctx)
 	letGo(cuts)
 	each(cuts, (*cut).release)
-	p.mark(ctx, Released)
+	l.mark(ctx, Released)
 }
 
-func (p *Plugin) mark(ctx context.Context, phase string) {
+func (l labMode) mark(ctx context.Context, phase string) {
 	fault.Mark(ctx, phase)
-	if p.passed != nil {
-		p.passed(phase)
+	l.pass(phase)
+}
+
+func (l labMode) pass(phase string) {
+	if l.passed != nil {
+		l.passed(phase)
 	}
 }
 
@@ -180,8 +190,8 @@ func each(cuts []*cut, step func(*cut) error) {
 	}
 }
 
-func (c *cut) freeze() error {
-	if err := cgroup.Freeze(c.host.Cgroup, true); err != nil && !errors.Is(err, os.ErrNotExist) {
+func (c *cut) freeze(frozen bool) error {
+	if err := cgroup.Freeze(c.host.Cgroup, frozen); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	return nil
@@ -204,10 +214,7 @@ func waitFrozen(cuts []*cut) {
 func (c *cut) shutDown() error {
 	var errs []error
 	for _, disk := range c.disks {
-		// xfs answers EIO if it is shut down already, ext4 nothing.
-		if err := shutDown(int(disk.Fd())); err != nil && !errors.Is(err, unix.EIO) {
-			errs = append(errs, fmt.Errorf("shut down file system %s: %w", disk.Name(), err))
-		}
+		errs = append(errs, filesystem.ShutDown(disk))
 	}
 	return errors.Join(errs...)
 }
@@ -253,7 +260,7 @@ func (c *cut) release() error {
 // waitReleased: a superblock that something else still holds would give EIO to
 // everyone who mounts the image again.
 func waitReleased(f power.FileSystem) error {
-	for end := time.Now().Add(releaseLimit); backingFile(f.Device) == f.Image; time.Sleep(releasePoll) {
+	for end := time.Now().Add(releaseLimit); filesystem.BackingFile(f.Device) == f.Image; time.Sleep(releasePoll) {
 		if time.Now().After(end) {
 			return fmt.Errorf("wait for %s to be released: something outside the host holds the file system of %s; end it, then revert", f.Device, f.Mount)
 		}

@@ -17,7 +17,7 @@ func TestRevertFromEveryPhase(t *testing.T) {
 	for _, phase := range []string{Began, Dark, Frozen, Shutdown, Dead, Released} {
 		t.Run(phase, func(t *testing.T) {
 			items := prepared(t, l, "p1", "p2")
-			dieAfter(t, phase, items)
+			dieAfter(t, "cut", phase, items)
 			for _, it := range items {
 				o := observed(t, it)
 				if whole := phase == Released; (o.State == fault.Present) != whole && phase != Dead {
@@ -41,9 +41,9 @@ func TestRevertFromEveryPhase(t *testing.T) {
 	}
 }
 
-func dieAfter(t *testing.T, phase string, items []fault.Item[Change]) {
+func dieAfter(t *testing.T, worker, phase string, items []fault.Item[Change]) {
 	t.Helper()
-	cmd := exec.Command(proc.Self, workerArg, "cut", phase)
+	cmd := exec.Command(proc.Self, workerArg, worker, phase)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {

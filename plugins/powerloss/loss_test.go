@@ -4,12 +4,13 @@ import (
 	"bufio"
 	"bytes"
 	"os"
+	"path/filepath"
 	"strconv"
 	"testing"
 	"time"
 
-	"github.com/firedrill-io/firedrill/internal/lab"
 	"github.com/firedrill-io/firedrill/internal/power"
+	"github.com/firedrill-io/firedrill/plugins/fault"
 )
 
 // tally is what a writer was told it had written, and what is there afterwards.
@@ -17,15 +18,14 @@ type tally struct {
 	acknowledged, kept, unsynced int
 }
 
-// lossOf lets a writer work on host, ends the host by end, boots it and counts.
-func lossOf(t *testing.T, l *lab.Lab, host string, end func(power.Status) (boot func())) tally {
+// lossOf takes the power from the place of a writer that has begun, switches it on
+// again, and counts what is in the writer's folder, where it is then.
+func lossOf(t *testing.T, writer *os.File, off, on func(), dir func() string) tally {
 	t.Helper()
-	before := statusOf(t, l, host)
-	_, out := start(t, l, host, "write")
 	acks, begun := make(chan int), make(chan bool, 1)
 	go func() {
 		last := 0
-		for lines := bufio.NewScanner(out); lines.Scan(); {
+		for lines := bufio.NewScanner(writer); lines.Scan(); {
 			if n, err := strconv.Atoi(lines.Text()); err == nil {
 				last = n
 			}
@@ -41,13 +41,13 @@ func lossOf(t *testing.T, l *lab.Lab, host string, end func(power.Status) (boot 
 	case <-time.After(10 * time.Second):
 	}
 	time.Sleep(100 * time.Millisecond)
-	boot := end(before)
-	n := tally{acknowledged: <-acks}
-	boot()
-	after := statusOf(t, l, host)
-	n.kept = countRecords(t, inside(after, power.FileSystem{Mount: keptFile}))
-	n.unsynced = countRecords(t, inside(after, power.FileSystem{Mount: lostFile}))
-	return n
+	off()
+	on()
+	return tally{
+		acknowledged: <-acks,
+		kept:         countRecords(t, filepath.Join(dir(), keptFile)),
+		unsynced:     countRecords(t, filepath.Join(dir(), lostFile)),
+	}
 }
 
 // countRecords counts whole records in order; anything else in the file fails the test.
@@ -75,31 +75,43 @@ const cuts = 20
 // unsynced data is gone fails there.
 func TestCutLosesWhatWasNotSynced(t *testing.T) {
 	l := raise(t, 1)
+	data := func() string { return inside(statusOf(t, l, "p1"), power.FileSystem{Mount: "/data"}) }
 	for i := range cuts {
-		n := lossOf(t, l, "p1", func(power.Status) func() {
-			items := prepared(t, l, "p1")
+		_, writer := start(t, l, "p1", "write", "/data")
+		var items []fault.Item[Change]
+		n := lossOf(t, writer, func() {
+			items = prepared(t, l, "p1")
 			dark(t, items)
-			return func() { lit(t, items) }
-		})
-		if n.acknowledged == 0 {
-			t.Fatal("the writer wrote nothing")
-		}
-		if n.kept < n.acknowledged || n.unsynced != 0 {
-			t.Errorf("cut %d: %+v: want all acknowledged records kept and no unsynced one", i+1, n)
-		}
+		}, func() { lit(t, items) }, data)
+		checkLoss(t, n)
 		if i == 0 {
 			t.Logf("%+v", n)
 		}
 	}
-	twin := lossOf(t, l, "p1", func(s power.Status) func() {
-		killed(t, s)
-		return func() {
-			if _, err := l.Power().On(t.Context(), "p1"); err != nil {
-				t.Fatal(err)
-			}
+	_, writer := start(t, l, "p1", "write", "/data")
+	twin := lossOf(t, writer, func() { killed(t, statusOf(t, l, "p1")) }, func() {
+		if _, err := l.Power().On(t.Context(), "p1"); err != nil {
+			t.Fatal(err)
 		}
-	})
-	if twin.unsynced < twin.acknowledged {
-		t.Errorf("kill -9: %+v: want no record lost", twin)
+	}, data)
+	checkNoLoss(t, twin)
+}
+
+// checkLoss wants what was synced and nothing else.
+func checkLoss(t *testing.T, n tally) {
+	t.Helper()
+	if n.acknowledged == 0 {
+		t.Fatal("the writer wrote nothing")
+	}
+	if n.kept < n.acknowledged || n.unsynced != 0 {
+		t.Errorf("%+v: want all acknowledged records kept and no unsynced one", n)
+	}
+}
+
+// checkNoLoss is the check of twins that end programs by SIGKILL.
+func checkNoLoss(t *testing.T, n tally) {
+	t.Helper()
+	if n.acknowledged == 0 || n.unsynced < n.acknowledged {
+		t.Errorf("kill -9: %+v: want no record lost", n)
 	}
 }

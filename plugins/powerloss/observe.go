@@ -62,9 +62,9 @@ func (l left) on(s power.Status) bool {
 	return l.alive && l.up && !l.frozen && l.live == len(s.FileSystems)
 }
 
-// Observe implements fault.Plugin. The power controller is asked only whether
+// observe reads the kernel. The power controller is asked only whether
 // the host was switched on since; then what it is made of now is looked at.
-func (*Plugin) Observe(ctx context.Context, t fault.Target, c Change) (fault.Observation, error) {
+func (labMode) observe(ctx context.Context, t fault.Target, c Change) (fault.Observation, error) {
 	s := c.Host
 	o := fault.Observation{State: fault.Absent, Dose: fault.NotInForce, Asked: measures(0, 0, 0)}
 	now, err := power.NewClient(t.Power).Status(ctx, s.Host)

@@ -73,7 +73,7 @@ func TestPrepareRefuses(t *testing.T) {
 			target := targetOf(l, "p1")
 			target.Power = serveTold(t, c)
 			row.bend(&c.status, &target)
-			_, err := (&Plugin{}).Prepare(t.Context(), target, Params{})
+			_, err := (&Plugin{}).Prepare(t.Context(), target, Params{Mode: ModeLab})
 			var refused *fault.RefusedError
 			switch {
 			case row.want == "":

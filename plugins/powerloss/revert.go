@@ -10,10 +10,10 @@ import (
 	"github.com/firedrill-io/firedrill/plugins/fault"
 )
 
-// Revert implements fault.Plugin: the host runs again. A host that was only dark
+// revert switches on: the host runs again. A host that was only dark
 // or frozen goes on as it was; one that lost a disk or a process is cut to the
 // end and booted.
-func (*Plugin) Revert(ctx context.Context, t fault.Target, c Change) error {
+func (labMode) revert(ctx context.Context, t fault.Target, c Change) error {
 	client, s := power.NewClient(t.Power), c.Host
 	now, err := client.Status(ctx, s.Host)
 	if err != nil {
@@ -78,7 +78,7 @@ func finish(s power.Status) error {
 			c.disks = append(c.disks, disk)
 		}
 	}
-	errs = append(errs, c.cable.dark(), c.freeze(), c.shutDown())
+	errs = append(errs, c.cable.dark(), c.freeze(true), c.shutDown())
 	if ino, err := cgroup.Inode(s.Cgroup); err == nil && ino == s.CgroupIno {
 		errs = append(errs, c.kill(), cgroup.WaitEmpty(s.Cgroup, deadLimit))
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -21,7 +22,14 @@ const workerArg = "worker"
 func work(worker string, args []string) error {
 	switch worker {
 	case "write":
-		return write()
+		return write(args[0])
+	case "classes":
+		err := writeClasses(args[0])
+		fmt.Println("written")
+		if err == nil {
+			select {} // with all of it open to loss
+		}
+		return err
 	case "listen":
 		return listen(args[0])
 	case "dial":
@@ -32,25 +40,26 @@ func work(worker string, args []string) error {
 			return err
 		}
 		return json.NewEncoder(os.Stdout).Encode(d)
-	case "cut":
-		return cutUntil(args[0], os.Stdin)
+	case "cut", "power-on":
+		return dieAt(args[0], worker == "cut", os.Stdin)
 	}
 	return fmt.Errorf("no worker %q", worker)
 }
 
+// The files of write.
 const (
-	keptFile = "/data/kept"
-	lostFile = "/data/lost"
+	keptFile = "kept"
+	lostFile = "lost"
 )
 
 // write appends the same records to a file that it syncs and to one that it does
 // not, and says after each how many there are.
-func write() error {
-	kept, err := os.OpenFile(keptFile, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+func write(dir string) error {
+	kept, err := os.OpenFile(filepath.Join(dir, keptFile), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
-	lost, err := os.OpenFile(lostFile, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	lost, err := os.OpenFile(filepath.Join(dir, lostFile), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
@@ -95,27 +104,40 @@ func dial(addr string) error {
 	}
 	fmt.Println("connected")
 	for {
-		if err := conn.SetReadDeadline(time.Now().Add(100 * time.Millisecond)); err != nil {
-			return err
-		}
-		_, err := conn.Read(make([]byte, 1))
-		switch {
-		case errors.Is(err, os.ErrDeadlineExceeded):
-			fmt.Println("silent")
-		case errors.Is(err, io.EOF):
-			fmt.Println("closed")
+		switch heard := hears(conn); heard {
+		case "silent":
+			fmt.Println(heard)
+		case "closed", "reset":
+			fmt.Println(heard)
 			return nil
-		case errors.Is(err, syscall.ECONNRESET):
-			fmt.Println("reset")
-			return nil
-		case err != nil:
-			return err
+		default:
+			return errors.New(heard)
 		}
 	}
 }
 
-// cutUntil is a plugin process that is killed after a phase. It reads its items.
-func cutUntil(phase string, in io.Reader) error {
+// hears is what is heard of the other side within 100 ms.
+func hears(conn net.Conn) string {
+	if err := conn.SetReadDeadline(time.Now().Add(100 * time.Millisecond)); err != nil {
+		return err.Error()
+	}
+	_, err := conn.Read(make([]byte, 1))
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return "silent"
+	case errors.Is(err, io.EOF):
+		return "closed"
+	case errors.Is(err, syscall.ECONNRESET):
+		return "reset"
+	case err != nil:
+		return err.Error()
+	}
+	return "words"
+}
+
+// dieAt is a plugin process that is killed after a phase of a cut or a power-on. It
+// reads its items.
+func dieAt(phase string, cut bool, in io.Reader) error {
 	var items []fault.Item[Change]
 	if err := json.NewDecoder(in).Decode(&items); err != nil {
 		return err
@@ -126,5 +148,13 @@ func cutUntil(phase string, in io.Reader) error {
 			select {} // nothing after the phase may run
 		}
 	}}
-	return errors.Join(p.ApplyBatch(context.Background(), items, 0, 0)...)
+	if cut {
+		return errors.Join(p.ApplyBatch(context.Background(), items, 0, 0)...)
+	}
+	for _, it := range items {
+		if err := p.Revert(context.Background(), it.Target, it.Change); err != nil {
+			return err
+		}
+	}
+	return nil
 }

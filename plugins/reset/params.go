@@ -1,10 +1,13 @@
 package reset
 
 import (
+	"fmt"
 	"net/netip"
 	"time"
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/internal/connection"
+	"github.com/firedrill-io/firedrill/plugins/internal/network"
 	"github.com/firedrill-io/firedrill/plugins/internal/peers"
 	"github.com/firedrill-io/firedrill/plugins/internal/rounds"
 	"github.com/firedrill-io/firedrill/plugins/internal/scope"
@@ -56,7 +59,7 @@ func (p Params) parse() (r Rule, every time.Duration, err error) {
 }
 
 // matches says whether the rule means c.
-func (r Rule) matches(c Connection) bool {
+func (r Rule) matches(c connection.Connection) bool {
 	return (len(r.To) == 0 || within(r.To, c.Remote.Addr())) &&
 		(len(r.From) == 0 || within(r.From, c.Local.Addr())) &&
 		(len(r.Ports) == 0 || inRange(r.Ports, c.Remote.Port()) || inRange(r.Ports, c.Local.Port()))
@@ -78,4 +81,20 @@ func inRange(list []peers.Range, port uint16) bool {
 		}
 	}
 	return false
+}
+
+// held are the inodes of the sockets of the processes that are meant; nil: of all.
+func (r Rule) held() (map[uint32]bool, error) {
+	if r.Of == (scope.Selection{}) {
+		return nil, nil
+	}
+	list, err := r.Of.List()
+	if err != nil {
+		return nil, fmt.Errorf("list processes: %w", err)
+	}
+	pids := make([]int, 0, len(list))
+	for _, p := range list {
+		pids = append(pids, p.PID)
+	}
+	return network.HeldBy(pids), nil
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/firedrill-io/firedrill/internal/netns"
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/internal/connection"
 	"github.com/firedrill-io/firedrill/plugins/internal/network"
 	"github.com/firedrill-io/firedrill/plugins/internal/process"
 	"github.com/firedrill-io/firedrill/plugins/internal/rounds"
@@ -44,13 +45,13 @@ const changeVersion = 1
 
 // Plugin is the fault.
 type Plugin struct {
-	runner *rounds.Runner[Connection]
+	runner *rounds.Runner[connection.Connection]
 	// noEffect is a switch of tests: no socket is destroyed.
 	noEffect bool
 }
 
 // New returns the plugin.
-func New() *Plugin { return &Plugin{runner: rounds.New[Connection](Kind)} }
+func New() *Plugin { return &Plugin{runner: rounds.New[connection.Connection](Kind)} }
 
 var _ fault.Plugin[Params, Change] = (*Plugin)(nil)
 
@@ -86,7 +87,7 @@ func (*Plugin) Prepare(_ context.Context, t fault.Target, p Params) (c Change, e
 		}
 	}
 	err = ns.Do(func() error {
-		if err := probe(); err != nil {
+		if err := connection.Probe(); err != nil {
 			return err
 		}
 		found, err := c.matching()
@@ -113,18 +114,18 @@ func (r *Plugin) Revert(_ context.Context, _ fault.Target, c Change) error {
 	return r.runner.Revert(c.Owner)
 }
 
-func (r *Plugin) plan(t fault.Target, c Change) rounds.Plan[Connection] {
-	return rounds.Plan[Connection]{
+func (r *Plugin) plan(t fault.Target, c Change) rounds.Plan[connection.Connection] {
+	return rounds.Plan[connection.Connection]{
 		Owner: c.Owner,
 		Every: c.Every,
-		Round: func() (done []Connection, missed int, err error) {
+		Round: func() (done []connection.Connection, missed int, err error) {
 			err = c.Do(t, func() error {
 				done, missed, err = r.round(c)
 				return err
 			})
 			return done, missed, err
 		},
-		Gone: func(done []Connection) (n int, err error) {
+		Gone: func(done []connection.Connection) (n int, err error) {
 			if len(done) == 0 {
 				return 0, nil
 			}
@@ -140,7 +141,7 @@ func (r *Plugin) plan(t fault.Target, c Change) rounds.Plan[Connection] {
 	}
 }
 
-func (r *Plugin) round(c Change) (done []Connection, missed int, err error) {
+func (r *Plugin) round(c Change) (done []connection.Connection, missed int, err error) {
 	matching, err := c.matching()
 	if err != nil {
 		return nil, 0, err
@@ -150,7 +151,7 @@ func (r *Plugin) round(c Change) (done []Connection, missed int, err error) {
 			done = append(done, m)
 			continue
 		}
-		switch gone, err := m.destroy(); {
+		switch gone, err := m.Destroy(); {
 		case err != nil:
 			return done, missed, err
 		case gone:
@@ -162,15 +163,20 @@ func (r *Plugin) round(c Change) (done []Connection, missed int, err error) {
 	return done, missed, nil
 }
 
+// connected picks the sockets that hold a connection.
+func connected(s connection.State) bool {
+	return s == connection.Established || s == connection.CloseWait
+}
+
 // matching lists what the rule means, without the operator's ways in.
-func (c Change) matching() ([]Connection, error) {
+func (c Change) matching() ([]connection.Connection, error) {
 	held, err := c.Rule.held()
 	if err != nil {
 		return nil, err
 	}
-	all, err := list(held)
-	return slices.DeleteFunc(all, func(s Connection) bool {
-		return s.Local.Port() == network.SSHD || s.Remote.Port() == network.SSHD || !c.Rule.matches(s) ||
+	all, err := connection.List(connected)
+	return slices.DeleteFunc(all, func(s connection.Connection) bool {
+		return s.Local.Port() == network.SSHD || s.Remote.Port() == network.SSHD || held != nil && !held[s.Inode] || !c.Rule.matches(s) ||
 			slices.Contains(c.Exempt, plain(s.Remote)) || slices.Contains(c.Exempt, plain(s.Local)) // the broker may be on this host
 	}), err
 }
@@ -181,8 +187,8 @@ func plain(a netip.AddrPort) netip.AddrPort {
 }
 
 // gone is the meter: it lists all sockets anew and looks for the cookies.
-func gone(done []Connection) (int, error) {
-	all, err := list(nil)
+func gone(done []connection.Connection) (int, error) {
+	all, err := connection.List(connected)
 	if err != nil {
 		return 0, err
 	}

@@ -34,7 +34,7 @@ type Config struct {
 	Root      string // folder with journal, lock, spool, policy; absolute, only root enters it
 	OutOfBand bool
 	Hosts     []string // that it acts on; in-band: its own
-	Power     string   // socket of the power controller; out-of-band only
+	Power     string   // fault.Target.Power; out-of-band only
 	Version   string
 	// Drivers are the built-in faults, to revert inside this process and to know
 	// what they are.

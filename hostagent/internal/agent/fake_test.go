@@ -23,6 +23,7 @@ type fake struct {
 	calls   []call
 	present map[string]bool
 	outOf   bool
+	modes   map[string]fault.Mode
 	wrong   bool // Revert says nothing and does nothing
 	refuse  *fault.Error
 	unable  error // of Prepare
@@ -52,7 +53,7 @@ func (f *fake) count(verb string) (n int) {
 }
 
 func (f *fake) Describe(context.Context) (fault.Info, error) {
-	return fault.Info{Kind: "fake", PluginVersion: "1", OutOfBand: f.outOf,
+	return fault.Info{Kind: "fake", PluginVersion: "1", OutOfBand: f.outOf, Modes: f.modes,
 		Protection: []fault.Protection{fault.ProtectKernelLease}}, nil
 }
 

@@ -24,6 +24,8 @@ type Policy struct {
 	Protected     []string     `yaml:"protected"`      // hosts that are never touched
 	Frozen        bool         `yaml:"frozen"`         // nothing may be injected
 	Freeze        []Window     `yaml:"freeze"`         // nothing may be injected then
+	// MachinePower lets faults switch whole machines off; absent: none may.
+	MachinePower bool `yaml:"allow_machine_power"`
 }
 
 // Window is a span of wall time.
@@ -81,9 +83,12 @@ func (p Policy) frozen(now time.Time) error {
 }
 
 // allows says why the injection may not be prepared; nil if it may.
-func (p Policy) allows(i control.Injection, now time.Time) error {
+func (p Policy) allows(i control.Injection, info fault.Info, now time.Time) error {
 	if p.Kinds != nil && !slices.Contains(p.Kinds, i.Kind) {
 		return refusal("the host's policy does not allow %s; it allows %v", i.Kind, p.Kinds)
+	}
+	if info.Machine && !p.MachinePower {
+		return refusal("%s would switch a machine off, which the host's policy does not allow; say allow_machine_power: true in its policy.yaml", i.Kind)
 	}
 	if slices.Contains(p.Protected, i.Host) {
 		return refusal("the host's policy protects %s", i.Host)

@@ -40,7 +40,8 @@ func (a *Agent) prepareOne(ctx context.Context, order control.Injection, run str
 	if err != nil {
 		return refusal("%v", err)
 	}
-	if err := policy.allows(order, time.Now()); err != nil {
+	info = info.In(order.Params)
+	if err := policy.allows(order, info, time.Now()); err != nil {
 		return err
 	}
 	if err := a.fit(); err != nil {

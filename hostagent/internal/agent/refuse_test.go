@@ -2,6 +2,7 @@ package agent
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -56,6 +57,32 @@ func TestPolicyAllows(t *testing.T) {
 	b.policy("frozen: true\n") // a freeze that comes meanwhile counts too
 	b.refused(arm(control.ArmRequest{End: at.Add(time.Minute)}), "frozen")
 	ask[control.RevertReply](b, control.VerbHalt, nil) // and never keeps anything from being reverted
+}
+
+// A fault that switches whole machines needs the word of the host itself. The
+// twin says it.
+func TestPolicyOfMachines(t *testing.T) {
+	b := newBench(t, func(_ *Config, f *fake) {
+		f.modes = map[string]fault.Mode{"machine": {Machine: true}, "beside": {OutOfBand: true}}
+	})
+	machine := func(id fault.InjectionID) []control.Result {
+		return ask[control.PrepareReply](b, control.VerbPrepare, control.PrepareRequest{Injections: []control.Injection{
+			{ID: id, Kind: "fake", Host: "h1", Params: []byte(`{"mode": "machine"}`)}}}).Results
+	}
+	for _, text := range []string{"", "allow_machine_power: false\n", "kinds: [fake]\n"} {
+		b.policy(text)
+		b.refused(machine("a"), "say allow_machine_power: true")
+	}
+	if b.fake.count("prepare") != 0 {
+		t.Error("the plugin was asked")
+	}
+	b.policy("allow_machine_power: true\n")
+	b.ok(machine("a"))
+	if s := ask[control.StatusReply](b, control.VerbStatus, nil); !slices.Contains(s.Kinds, "fake") {
+		t.Errorf("the agent offers %v", s.Kinds)
+	}
+	b.policy("")
+	b.ok(b.order("b")) // of the other modes nothing is asked
 }
 
 // What a host lacks is told apart from what is not allowed: the injector may go

@@ -18,7 +18,7 @@ func (a *Agent) status(c control.Command) control.StatusReply {
 		Now: time.Now(), BootTimeNS: int64(fault.Now()),
 	}
 	for kind, info := range a.infos {
-		if info.OutOfBand == a.cfg.OutOfBand {
+		if info.By(a.cfg.OutOfBand) {
 			s.Kinds = append(s.Kinds, kind)
 		}
 	}

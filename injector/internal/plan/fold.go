@@ -141,7 +141,8 @@ func (b *builder) close(s span, h inventory.Host, until experiments.Instant) {
 		b.errorf("stage %s: the rack switch of %s goes dark, which needs the fault %q", i.Stage, h.Name, i.Kind)
 		return
 	}
-	i.OutOfBand = info.OutOfBand
+	info = info.In(i.Params)
+	i.OutOfBand, i.HostStays = info.OutOfBand, info.HostStays
 	b.add(i)
 }
 
@@ -177,7 +178,7 @@ func (b *builder) touch(active []*cut, spans map[string]span, now experiments.In
 func (b *builder) refuseDark() {
 	for _, i := range b.Injections {
 		for _, p := range b.Injections {
-			if i.Kind != powerloss && p.Kind == powerloss && i.Host == p.Host && p.From <= i.From && i.From < p.Until {
+			if i.Kind != powerloss && p.Kind == powerloss && !p.HostStays && i.Host == p.Host && p.From <= i.From && i.From < p.Until {
 				b.errorf("%s begins at %s while %s is dark (%s, until %s): %w", i.ID, i.From, i.Host, p.ID, p.Until, ErrRefused)
 			}
 		}

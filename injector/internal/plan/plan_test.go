@@ -21,7 +21,7 @@ var update = flag.Bool("update", false, "write golden files")
 // infos are three kinds: the two that the fold knows, and one that is driven
 // from inside and takes its host down.
 var infos = map[fault.Kind]fault.Info{
-	powerloss: {Kind: powerloss, ConflictKeys: []string{"power"}, Destroys: fault.DestroysUnsyncedData, OutOfBand: true, Params: json.RawMessage(`{"type":"object"}`)},
+	powerloss: {Kind: powerloss, ConflictKeys: []string{"power"}, Destroys: fault.DestroysUnsyncedData, OutOfBand: true, Modes: map[string]fault.Mode{"workload": {HostStays: true}}, Params: json.RawMessage(`{"type":"object"}`)},
 	partition: {Kind: partition, Destroys: fault.DestroysNothing, Params: json.RawMessage(`{"type":"object","properties":{"to":{"type":"array","items":{"type":"string"},"format":"peers"},"direction":{"type":"string"}}}`)},
 	"reset":   {Kind: "reset", ConflictKeys: []string{"clock"}, Destroys: fault.DestroysUnsyncedData, Params: json.RawMessage(`{"type":"object"}`)},
 }

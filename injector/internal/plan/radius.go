@@ -21,7 +21,7 @@ func (b *builder) describe(stage int) {
 		}
 		s.Injections = append(s.Injections, i.ID)
 		b.hit[stage][i.Host] = true
-		info := b.infos[i.Kind]
+		info := b.infos[i.Kind].In(i.Params)
 		if info.Destroys != "" && info.Destroys != fault.DestroysNothing && !slices.Contains(lost[info.Destroys], i.Host) {
 			lost[info.Destroys] = append(lost[info.Destroys], i.Host)
 		}
@@ -41,7 +41,7 @@ func (b *builder) describe(stage int) {
 // driven from inside the host, and the host goes down. Network faults leave the
 // control connection alone, whatever they are told.
 func cutsControl(info fault.Info) bool {
-	return !info.OutOfBand && info.Destroys == fault.DestroysUnsyncedData
+	return !info.OutOfBand && !info.HostStays && info.Destroys == fault.DestroysUnsyncedData
 }
 
 // blast counts the hit hosts of all, and of each site, rack and direct power
@@ -91,8 +91,9 @@ func (b *builder) refuseConflicts() {
 			if i.Host != o.Host || i.Until <= o.From || o.Until <= i.From {
 				continue
 			}
-			for _, key := range b.infos[i.Kind].ConflictKeys {
-				if slices.Contains(b.infos[o.Kind].ConflictKeys, key) {
+			theirs := b.infos[o.Kind].In(o.Params).ConflictKeys
+			for _, key := range b.infos[i.Kind].In(i.Params).ConflictKeys {
+				if slices.Contains(theirs, key) {
 					b.errorf("%s (%s to %s) and %s (%s to %s) both change %q of %s; move or drop one: %w",
 						i.ID, i.From, i.Until, o.ID, o.From, o.Until, key, i.Host, ErrRefused)
 				}

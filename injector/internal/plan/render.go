@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/firedrill-io/firedrill/experiments"
+	"github.com/firedrill-io/firedrill/plugins/fault"
 )
 
 // width is how many columns the timeline takes; indent is where its text begins.
@@ -90,6 +91,9 @@ func (p *Plan) stageEntry(s Stage) entry {
 			continue
 		}
 		g := group{string(i.Kind), i.Until}
+		if mode := fault.ModeOf(i.Params); mode != "" {
+			g.kind += " (" + mode + ")"
+		}
 		if i.Optional {
 			g.kind += " where it can be done"
 		}

@@ -64,6 +64,7 @@ type Injection struct {
 	Kind      fault.Kind          `json:"kind"`
 	Host      string              `json:"host"`
 	OutOfBand bool                `json:"out_of_band,omitempty"`
+	HostStays bool                `json:"host_stays,omitempty"` // of a powerloss: the host and its agent run on
 	Params    json.RawMessage     `json:"params"`
 	From      experiments.Instant `json:"from"`
 	Until     experiments.Instant `json:"until"`

@@ -38,6 +38,8 @@ func (r *layoutRun) takeEvidence() {
 			r.drive.set(fault.InjectionID(e.Injection), func(r *injectionResult) { r.end(phase, e.Wall) })
 		}
 		switch e.Type {
+		case evidence.EndedByPower:
+			r.drive.endedByBoot(fault.InjectionID(e.Injection))
 		case evidence.Halted:
 			r.halt(&stopError{outcome: report.Halted, reason: fmt.Sprintf("%s (told to agent %s)", e.Message, e.Agent)})
 		case evidence.TookOver:

@@ -20,7 +20,7 @@ func (d *drive) booted(ctx context.Context, items []plan.Injection) {
 	defer cancel()
 	var hosts []string
 	for _, i := range items {
-		if i.Kind == powerlossKind {
+		if takesHost(i) {
 			hosts = append(hosts, i.Host)
 		}
 	}

@@ -12,9 +12,15 @@ import (
 	"github.com/firedrill-io/firedrill/plugins/fault"
 )
 
-// powerlossKind is the one kind the drive treats on its own: it takes hosts,
-// and the agents in them, away.
+// powerlossKind is the one kind the drive treats on its own: most of its modes
+// take hosts, and the agents in them, away.
 const powerlossKind fault.Kind = "powerloss"
+
+// takesHost says whether an injection takes its host away.
+func takesHost(i plan.Injection) bool { return i.Kind == powerlossKind && !i.HostStays }
+
+// takesAgent says whether an injection takes away the very agent that carries it.
+func takesAgent(i plan.Injection) bool { return takesHost(i) && !i.OutOfBand }
 
 // Leases of live injections.
 const (

@@ -193,6 +193,57 @@ func TestDriveOrder(t *testing.T) {
 	})
 }
 
+// A power cut that takes its own agent away can't be looked at while it lasts, and
+// is believed when the agent of the next boot has found the record. The twin is
+// told of nothing, and stays unseen.
+func TestDriveTakesItsAgent(t *testing.T) {
+	for _, told := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			i := cut("p1", 2*time.Second, 40*time.Second)
+			i.OutOfBand = false
+			d, f := newDrive(&plan.Plan{Injections: []plan.Injection{i}, End: 50 * time.Second})
+			d.log = func(e evidence.Event) {
+				if strings.Contains(e.Message, string(fault.NotInForce)) {
+					t.Errorf("said while nobody could know: %s", e.Message)
+				}
+			}
+			if told {
+				time.AfterFunc(45*time.Second, func() { d.endedByBoot(i.ID) })
+			}
+			if err := d.run(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if at := append(f.when(control.VerbObserve, i.ID), f.when(control.VerbRenew, i.ID)...); len(at) > 0 {
+				t.Errorf("the agent that is gone was asked at %v", at)
+			}
+			if seen := d.results[i.ID].seen.Dose; (seen == fault.Exercised) != told {
+				t.Errorf("told %t: dose %q", told, seen)
+			}
+		})
+	}
+}
+
+// A host that is booted anew makes the run inconclusive, unless the plan cut its power.
+func TestDriveBootNobodyPlanned(t *testing.T) {
+	for _, planned := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			i := part("p1", time.Second, 30*time.Second)
+			injections := []plan.Injection{i}
+			if planned {
+				injections = append(injections, cut("p1", 10*time.Second, 20*time.Second))
+			}
+			d, _ := newDrive(&plan.Plan{Injections: injections, End: 40 * time.Second})
+			time.AfterFunc(30*time.Second, func() { d.endedByBoot(i.ID) })
+			if err := d.run(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if got := d.allDoubts(); (len(got) == 0) != planned || !planned && !strings.Contains(got[0], "not planned") {
+				t.Errorf("planned %t: doubts %q", planned, got)
+			}
+		})
+	}
+}
+
 // Live leases are renewed often enough that two lost renewals end nothing.
 func TestDriveRenews(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

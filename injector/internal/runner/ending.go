@@ -113,7 +113,7 @@ func (d *drive) ended(reply control.RevertReply) error {
 // that the agents inside those hosts carry.
 func (d *drive) endedByPower(items []plan.Injection) {
 	for _, cut := range items {
-		if cut.Kind != powerlossKind {
+		if !takesHost(cut) {
 			continue
 		}
 		for _, i := range d.plan.Injections {

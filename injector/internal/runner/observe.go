@@ -46,8 +46,36 @@ func takeOver(r *injectionResult, o control.Observed) {
 	}
 }
 
-// summarise logs one line about the injections of a round.
+// endedByBoot takes the word of an agent that found the record of an injection in
+// another boot than its own. Of one that took its own agent away it is the proof,
+// as nobody could look before. If the plan did not take that host, nothing that was
+// measured since means what it should.
+func (d *drive) endedByBoot(id fault.InjectionID) {
+	at := slices.IndexFunc(d.plan.Injections, func(i plan.Injection) bool { return i.ID == id })
+	if at < 0 {
+		return
+	}
+	i := d.plan.Injections[at]
+	cuts := d.keep(d.cuts(i.Host), func(r *injectionResult) bool { return r.fired })
+	if i.OutOfBand || len(cuts) == 0 {
+		d.doubt(fmt.Sprintf("the host that carried %s was booted anew in the middle of the run, which was not planned", id))
+		return
+	}
+	if !takesAgent(i) {
+		return
+	}
+	once := []fault.Measure{{Name: "restarts", Value: 1, Unit: "restarts"}}
+	d.set(id, func(r *injectionResult) {
+		r.observe(fault.Observation{State: fault.Present, Dose: fault.Exercised, Asked: once, Achieved: once, Detail: "the agent inside the host found its record in another boot"})
+	})
+}
+
+// summarise logs one line about the injections of a round. Of those that took
+// their agent away it says nothing yet.
 func (d *drive) summarise(items []plan.Injection) {
+	if items = slices.DeleteFunc(slices.Clone(items), takesAgent); len(items) == 0 {
+		return
+	}
 	count := map[fault.Dose]int{}
 	var weak []string
 	for _, i := range items {

@@ -110,6 +110,9 @@ func (d *drive) reportFault(i plan.Injection, r *injectionResult, first fault.Bo
 	if r.fired {
 		f.FromWallS, f.ToWallS = i.Start.Seconds(), d.endWall(i, r).Seconds()
 	}
+	if r.seen.Called != "" {
+		f.Kind = r.seen.Called
+	}
 	if f.State == "" {
 		f.State = string(fault.NotInForce)
 	}

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"slices"
 	"time"
 
 	"github.com/firedrill-io/firedrill/injector/internal/plan"
@@ -84,7 +85,12 @@ func (d *drive) keep(items []plan.Injection, want func(*injectionResult) bool) [
 
 // dark says whether a host is without power now, as far as the drive knows.
 func (d *drive) dark(host string) bool {
-	return len(d.keep(d.onHost(host, powerlossKind), (*injectionResult).live)) > 0
+	return len(d.keep(d.cuts(host), (*injectionResult).live)) > 0
+}
+
+// cuts are the injections that take a host away.
+func (d *drive) cuts(host string) []plan.Injection {
+	return slices.DeleteFunc(d.onHost(host, powerlossKind), func(i plan.Injection) bool { return !takesHost(i) })
 }
 
 func (d *drive) onHost(host string, kind fault.Kind) []plan.Injection {

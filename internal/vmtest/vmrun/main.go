@@ -7,7 +7,8 @@
 //
 //	bin/vmrun for go test -exec $PWD/bin/vmrun ./plugins/cpu ./plugins/memory
 //
-// With VMRUN_SYSTEMD=1 the host has systemd. The images are in the folder vm
+// With VMRUN_SYSTEMD=1 the host has systemd. With VMRUN_RESETS=1 the one test may
+// have its machine reset, and is run again after each reset. The images are in the folder vm
 // beside the executable.
 package main
 
@@ -52,7 +53,7 @@ func run(ctx context.Context, args []string) (code int, err error) {
 		return 0, errors.New("no test binary is given; use it as go test -exec bin/vmrun, or as vmrun for COMMAND")
 	}
 	if args[0] == "for" {
-		return inMachine(func(port int) (int, error) { return carryOut(ctx, port, args[1:]) })
+		return inMachine(func(_ *vmtest.Machine, port int) (int, error) { return carryOut(ctx, port, args[1:]) })
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -60,19 +61,25 @@ func run(ctx context.Context, args []string) (code int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	runTest := func(port int) (int, error) { return vmtest.Run(ctx, port, test, os.Stdout) }
 	if text := os.Getenv(machineEnv); text != "" {
 		port, err := strconv.Atoi(text)
 		if err != nil {
 			return 0, fmt.Errorf("read %s: %w", machineEnv, err)
 		}
-		return runTest(port)
+		return vmtest.Run(ctx, port, test, os.Stdout)
 	}
-	return inMachine(runTest)
+	return inMachine(func(m *vmtest.Machine, port int) (int, error) {
+		if resets() {
+			return m.RunAcross(ctx, port, test, os.Stdout)
+		}
+		return vmtest.Run(ctx, port, test, os.Stdout)
+	})
 }
 
+func resets() bool { return os.Getenv("VMRUN_RESETS") != "" }
+
 // inMachine boots a machine that takes commands at the port do is called with.
-func inMachine(do func(port int) (int, error)) (code int, err error) {
+func inMachine(do func(m *vmtest.Machine, port int) (int, error)) (code int, err error) {
 	self, err := os.Executable()
 	if err != nil {
 		return 0, err
@@ -82,7 +89,7 @@ func inMachine(do func(port int) (int, error)) (code int, err error) {
 		return 0, err
 	}
 	m, err := vmtest.Boot(vmtest.Config{
-		Images: filepath.Join(filepath.Dir(self), "vm"), Program: self, Systemd: os.Getenv("VMRUN_SYSTEMD") != "",
+		Images: filepath.Join(filepath.Dir(self), "vm"), Program: self, Systemd: os.Getenv("VMRUN_SYSTEMD") != "", Resets: resets(),
 		Reach: map[int]int{port: vmtest.RemotePort},
 	})
 	if err != nil {
@@ -94,7 +101,7 @@ func inMachine(do func(port int) (int, error)) (code int, err error) {
 		}
 		err = errors.Join(err, m.Close())
 	}()
-	return do(port)
+	return do(m, port)
 }
 
 // carryOut runs a command of this machine whose tests go to the other one.

@@ -817,6 +817,7 @@ type ObserveResponse struct {
 	Achieved      []*Measure             `protobuf:"bytes,4,rep,name=achieved,proto3" json:"achieved,omitempty"`
 	Detail        string                 `protobuf:"bytes,5,opt,name=detail,proto3" json:"detail,omitempty"`
 	Error         *Error                 `protobuf:"bytes,6,opt,name=error,proto3" json:"error,omitempty"`
+	Called        string                 `protobuf:"bytes,7,opt,name=called,proto3" json:"called,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -891,6 +892,13 @@ func (x *ObserveResponse) GetError() *Error {
 		return x.Error
 	}
 	return nil
+}
+
+func (x *ObserveResponse) GetCalled() string {
+	if x != nil {
+		return x.Called
+	}
+	return ""
 }
 
 type Measure struct {
@@ -1109,14 +1117,15 @@ const file_fault_proto_rawDesc = "" +
 	"\x02at\x18\x02 \x01(\x03R\x02at\"\\\n" +
 	"\x0eObserveRequest\x122\n" +
 	"\x06target\x18\x01 \x01(\v2\x1a.firedrill.fault.v1.TargetR\x06target\x12\x16\n" +
-	"\x06change\x18\x02 \x01(\fR\x06change\"\xf0\x01\n" +
+	"\x06change\x18\x02 \x01(\fR\x06change\"\x88\x02\n" +
 	"\x0fObserveResponse\x12\x14\n" +
 	"\x05state\x18\x01 \x01(\tR\x05state\x12\x12\n" +
 	"\x04dose\x18\x02 \x01(\tR\x04dose\x121\n" +
 	"\x05asked\x18\x03 \x03(\v2\x1b.firedrill.fault.v1.MeasureR\x05asked\x127\n" +
 	"\bachieved\x18\x04 \x03(\v2\x1b.firedrill.fault.v1.MeasureR\bachieved\x12\x16\n" +
 	"\x06detail\x18\x05 \x01(\tR\x06detail\x12/\n" +
-	"\x05error\x18\x06 \x01(\v2\x19.firedrill.fault.v1.ErrorR\x05error\"G\n" +
+	"\x05error\x18\x06 \x01(\v2\x19.firedrill.fault.v1.ErrorR\x05error\x12\x16\n" +
+	"\x06called\x18\a \x01(\tR\x06called\"G\n" +
 	"\aMeasure\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x01R\x05value\x12\x12\n" +

@@ -83,21 +83,14 @@ func identity(path string) (dev uint64, fsid string, err error) {
 // mountOf finds the mount that a path leads into: of the longest mount points
 // above it, the last one covers the others.
 func mountOf(path string) (mount, kind, source string, err error) {
-	b, err := os.ReadFile("/proc/self/mountinfo")
+	all, err := Mounts("self")
 	if err != nil {
-		return "", "", "", fmt.Errorf("list mounts: %w", err)
+		return "", "", "", err
 	}
-	for line := range strings.Lines(string(b)) {
-		left, right, ok := strings.Cut(line, " - ")
-		l, r := strings.Fields(left), strings.Fields(right)
-		if !ok || len(l) < 5 || len(r) < 2 {
-			continue
+	for _, m := range all {
+		if below(path, m.Point) && len(m.Point) >= len(mount) {
+			mount, kind, source = m.Point, m.Type, m.Source
 		}
-		at := unescape(l[4])
-		if !below(path, at) || len(at) < len(mount) {
-			continue
-		}
-		mount, kind, source = at, r[0], unescape(r[1])
 	}
 	if mount == "" {
 		err = fmt.Errorf("list mounts: none holds %s", path)
@@ -107,11 +100,6 @@ func mountOf(path string) (mount, kind, source string, err error) {
 
 func below(path, folder string) bool {
 	return folder == "/" || path == folder || strings.HasPrefix(path, folder+"/")
-}
-
-// unescape undoes mountinfo's octal escapes of blanks.
-func unescape(s string) string {
-	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(s)
 }
 
 // Carries says whether path, or the nearest folder above it that is there, lies
@@ -128,20 +116,6 @@ func (f FileSystem) Carries(path string) bool {
 		}
 		path = filepath.Dir(path)
 	}
-}
-
-// hostFolders are those without which a host can't be looked after.
-var hostFolders = []string{"/", "/etc", "/usr", "/home", "/root", "/run", "/tmp", "/var", "/var/log", "/var/tmp"}
-
-// HostFolder is a folder on the file system without which the host can't be
-// looked after; "" if there is none.
-func (f FileSystem) HostFolder() string {
-	for _, folder := range hostFolders {
-		if _, err := os.Stat(folder); err == nil && f.Carries(folder) {
-			return folder
-		}
-	}
-	return ""
 }
 
 // Space reads statfs(2).

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"syscall"
 	"testing"
 	"time"
 
@@ -105,4 +107,36 @@ func must(t testing.TB, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// inOwnMounts marks a test binary that OwnMounts has run anew.
+const inOwnMounts = "FIREDRILL_TEST_OWN_MOUNTS"
+
+// OwnMounts runs the test anew in a process with a mount namespace of its own, beside
+// other tests, and returns true there; the test does the rest only then. No program of the machine
+// can hold a file system that is mounted there.
+func OwnMounts(t *testing.T) bool {
+	t.Helper()
+	need.Check(t, need.Root, need.Loop, need.Mkfs)
+	if os.Getenv(inOwnMounts) != "" {
+		return true
+	}
+	t.Parallel()
+	runtime.LockOSThread() // the kernel kills the child when the thread that made it ends
+	defer runtime.UnlockOSThread()
+	out, err := os.CreateTemp(t.TempDir(), "out")
+	must(t, err)
+	defer out.Close()
+	p, err := proc.Start(proc.Spec{
+		Path: proc.Self, Args: []string{"-test.run=^" + t.Name() + "$", "-test.v"}, Env: append(os.Environ(), inOwnMounts+"=1"),
+		Stdout: out, Stderr: out, Attr: &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL},
+	})
+	must(t, err)
+	code, err := p.Wait()
+	text, _ := os.ReadFile(out.Name())
+	if err != nil || code != 0 {
+		t.Fatalf("in mounts of its own: exit code %d, %v\n%s", code, err, text)
+	}
+	t.Logf("in mounts of its own:\n%s", text)
+	return false
 }

@@ -1,6 +1,7 @@
 package group
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -10,8 +11,11 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/firedrill-io/firedrill/internal/cgroup"
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/internal/process"
 	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
@@ -76,11 +80,13 @@ func (f Freezer) refused(field string) error {
 	return err
 }
 
+// Watch measures how long its processes are on a CPU in a while.
+func (f Freezer) Watch(ctx context.Context, while time.Duration) (processes int, ran time.Duration, err error) {
+	return f.Group.Watch(ctx, while)
+}
+
 // String names the group for people.
 func (f Freezer) String() string { return f.Group.Path }
-
-// Processes lists the processes that it stops.
-func (f Freezer) Processes() ([]int, error) { return f.Group.Processes() }
 
 // Asked says whether the group itself was frozen by somebody; fault.ErrGone if
 // it is not the record's.
@@ -182,4 +188,89 @@ func Ran(pids []int) (ns int64) {
 		}
 	}
 	return ns
+}
+
+// Hold freezes the group and waits for at most limit until all of it stands still;
+// it stays frozen whether it does or not. It refuses a group that came to hold what
+// must be spared.
+func (f Freezer) Hold(t fault.Target, limit time.Duration) error {
+	asked, err := f.Asked(t)
+	if err != nil {
+		return err
+	}
+	if !asked {
+		if err := errors.Join(f.Group.spared(""), f.set(true)); err != nil {
+			return err
+		}
+	}
+	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(time.Millisecond / 5) {
+		if frozen, err := f.Frozen(); err != nil || frozen {
+			return err
+		}
+	}
+	return nil
+}
+
+// Kill ends all processes of the group, frozen ones too, waits for at most limit
+// until they are gone, and leaves the group thawed. It does without cgroup.kill,
+// after which the kernel kills whatever is born into the same group.
+func (f Freezer) Kill(t fault.Target, limit time.Duration) error {
+	if err := f.Group.Check(t); err != nil {
+		return err
+	}
+	if err := f.Group.spared(""); err != nil {
+		return err
+	}
+	for end := time.Now().Add(limit); ; time.Sleep(time.Millisecond) {
+		pids, err := f.Group.Processes()
+		if err != nil || len(pids) == 0 {
+			return errors.Join(err, f.Thaw(t))
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("kill %s: pid %d does not end within %v, as it waits in the kernel; see what it waits for", f.Group.Path, pids[0], limit)
+		}
+		if err := killAll(pids); err != nil {
+			return err
+		}
+		if f.V1 { // there a frozen process dies only when it is thawed, before it runs on
+			if err := f.set(false); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func killAll(pids []int) error {
+	for _, pid := range pids {
+		p, err := process.Read(pid)
+		if err == nil {
+			err = p.Signal(unix.SIGKILL)
+		}
+		if err != nil && !errors.Is(err, process.ErrEnded) {
+			return err
+		}
+	}
+	return nil
+}
+
+// Watch lists the processes of the group and measures how long all of them are on a
+// CPU in a while.
+func (g Group) Watch(ctx context.Context, while time.Duration) (processes int, ran time.Duration, err error) {
+	pids, err := g.Processes()
+	if err != nil {
+		return 0, 0, fmt.Errorf("list processes of %s: %w", g.Path, err)
+	}
+	ran, err = Watch(ctx, pids, while)
+	return len(pids), ran, err
+}
+
+// Watch measures how long processes are on a CPU in a while.
+func Watch(ctx context.Context, pids []int, while time.Duration) (time.Duration, error) {
+	before := Ran(pids)
+	select {
+	case <-time.After(while):
+	case <-ctx.Done():
+		return 0, fmt.Errorf("watch processes: %w", ctx.Err())
+	}
+	return time.Duration(max(0, Ran(pids)-before)), nil
 }

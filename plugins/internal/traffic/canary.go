@@ -59,6 +59,67 @@ func (r Rule) CanaryMark() int {
 	return bpf.Canary
 }
 
+// allNodes are the multicast groups that everybody on a link is in, RFC 1112 and
+// RFC 4291: whoever is meant by a rule about everybody needs no route to them.
+var (
+	allNodes4 = netip.AddrFrom4([4]byte{224, 0, 0, 1})
+	allNodes6 = netip.MustParseAddr("ff02::1")
+)
+
+// callAll sends one marked packet to all nodes on the link of each device of c, and
+// says how many; pre is everybody.
+func callAll(pre netip.Prefix, c Change) (sent int) {
+	to := allNodes4
+	if pre.Addr().Is6() {
+		to = allNodes6
+	}
+	port := uint16(discard)
+	if len(c.Rule.Ports) > 0 {
+		port = c.Rule.Ports[0].Lo
+	}
+	for _, d := range c.Devices {
+		if call(netip.AddrPortFrom(to, port), d.Index, c.Rule.CanaryMark()) == nil {
+			sent++
+		}
+	}
+	return sent
+}
+
+// call sends one marked datagram over a device; no program of this host hears it.
+func call(to netip.AddrPort, device, mark int) error {
+	family := unix.AF_INET
+	if to.Addr().Is6() {
+		family = unix.AF_INET6
+	}
+	fd, err := canarySocket(family, unix.SOCK_DGRAM, unix.IPPROTO_UDP, mark)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	if family == unix.AF_INET {
+		err = errors.Join(unix.SetsockoptIPMreqn(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_IF, &unix.IPMreqn{Ifindex: int32(device)}),
+			unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_LOOP, 0))
+	} else {
+		err = errors.Join(unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_IF, device),
+			unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_LOOP, 0))
+	}
+	if err != nil {
+		return fmt.Errorf("aim canary at device %d: %w", device, err)
+	}
+	return emit(fd, to, unix.SOCK_DGRAM, 1, 0)
+}
+
+func canarySocket(family, kind, proto, mark int) (fd int, err error) {
+	fd, err = unix.Socket(family, kind|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, proto)
+	if err != nil {
+		return -1, fmt.Errorf("open canary socket: %w", err)
+	}
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_MARK, mark); err != nil {
+		return -1, errors.Join(fmt.Errorf("mark canary: %w", err), unix.Close(fd))
+	}
+	return fd, nil
+}
+
 func send(to netip.AddrPort, kind, proto, mark, n, size int) error {
 	family := unix.AF_INET
 	if to.Addr().Is6() {
@@ -67,14 +128,11 @@ func send(to netip.AddrPort, kind, proto, mark, n, size int) error {
 			proto = unix.IPPROTO_ICMPV6
 		}
 	}
-	fd, err := unix.Socket(family, kind|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, proto)
+	fd, err := canarySocket(family, kind, proto, mark)
 	if err != nil {
-		return fmt.Errorf("open canary socket: %w", err)
+		return err
 	}
 	defer unix.Close(fd)
-	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_MARK, mark); err != nil {
-		return fmt.Errorf("mark canary: %w", err)
-	}
 	if err := emit(fd, to, kind, n, size); err != nil {
 		return fmt.Errorf("send canary to %s: %w", to, err)
 	}

@@ -177,7 +177,9 @@ func (s *Space) SendCanaries(c Change, n int) (sent int) {
 	_ = s.NS.Do(func() error {
 		for _, pre := range c.Rule.To[:min(len(c.Rule.To), MaxCanaries)] {
 			for range n {
-				if SendCanary(pre, c.Rule) == nil {
+				if pre.Bits() == 0 && c.Rule.Protocol != unix.IPPROTO_TCP {
+					sent += callAll(pre, c)
+				} else if SendCanary(pre, c.Rule) == nil {
 					sent++
 				}
 			}

@@ -1,4 +1,6 @@
-package reset
+// Package connection lists the TCP connections of a network namespace and ends
+// them through the kernel (sock_diag(7)).
+package connection
 
 import (
 	"encoding/binary"
@@ -11,7 +13,6 @@ import (
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/internal/network"
-	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
 // Connection names one TCP socket. The cookie is the kernel's own name of it and
@@ -22,40 +23,30 @@ type Connection struct {
 	Remote netip.AddrPort `json:"remote"`
 	Device uint32         `json:"device,omitempty"` // it is bound to
 	Cookie [2]uint32      `json:"cookie"`
+	// Inode is that of the socket's file, by which the processes that have it
+	// are found; 0 if no process has it.
+	Inode uint32 `json:"inode,omitempty"`
 }
 
-// States of sockets that hold a connection, include/net/tcp_states.h in the
-// kernel: established, and closed by the peer alone.
+// State is a state of a TCP socket, include/net/tcp_states.h in the kernel.
+type State uint8
+
+// States.
 const (
-	established = 1
-	closeWait   = 8
+	Established State = 1
+	CloseWait   State = 8 // closed by the peer alone
+	Listen      State = 10
 )
 
-// held are the inodes of the sockets of the processes that are meant; nil: of all.
-func (r Rule) held() (map[uint32]bool, error) {
-	if r.Of == (scope.Selection{}) {
-		return nil, nil
-	}
-	list, err := r.Of.List()
-	if err != nil {
-		return nil, fmt.Errorf("list processes: %w", err)
-	}
-	pids := make([]int, 0, len(list))
-	for _, p := range list {
-		pids = append(pids, p.PID)
-	}
-	return network.HeldBy(pids), nil
-}
-
-// list lists the connections of the calling thread's network namespace, or only
-// those whose inode is held.
-func list(held map[uint32]bool) (out []Connection, err error) {
+// List lists the connections of the calling thread's network namespace whose
+// sockets are in a state that want picks.
+func List(want func(State) bool) (out []Connection, err error) {
 	sockets, err := network.Sockets(unix.IPPROTO_TCP)
 	if err != nil {
 		return nil, err
 	}
 	for _, s := range sockets {
-		if s.State != established && s.State != closeWait || held != nil && !held[s.INode] {
+		if !want(State(s.State)) {
 			continue
 		}
 		local, ok1 := netip.AddrFromSlice(s.ID.Source)
@@ -67,16 +58,16 @@ func list(held map[uint32]bool) (out []Connection, err error) {
 			local, remote = local.Unmap(), remote.Unmap()
 		}
 		out = append(out, Connection{
-			Family: s.Family, Device: s.ID.Interface, Cookie: s.ID.Cookie,
+			Family: s.Family, Device: s.ID.Interface, Cookie: s.ID.Cookie, Inode: s.INode,
 			Local: netip.AddrPortFrom(local, s.ID.SourcePort), Remote: netip.AddrPortFrom(remote, s.ID.DestinationPort),
 		})
 	}
 	return out, nil
 }
 
-// destroy ends a connection as its peer's reset would: both ends get an error.
+// Destroy ends a connection as its peer's reset would: both ends get an error.
 // gone is true if there is no such socket any more.
-func (c Connection) destroy() (gone bool, err error) {
+func (c Connection) Destroy() (gone bool, err error) {
 	req := nl.NewNetlinkRequest(nl.SOCK_DESTROY, unix.NLM_F_ACK)
 	req.AddData(request(c))
 	_, err = req.Execute(unix.NETLINK_INET_DIAG, 0)
@@ -91,14 +82,17 @@ func (c Connection) destroy() (gone bool, err error) {
 	return false, nil
 }
 
-// probe asks the kernel for what destroy needs, through a socket that can't be.
-func probe() error {
+// Probe asks the kernel for what Destroy needs, through a socket that can't be.
+func Probe() error {
 	nowhere := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 255, 255, 254}), 1)
-	_, err := Connection{Family: unix.AF_INET, Local: nowhere, Remote: nowhere, Cookie: [2]uint32{1, 1 << 31}}.destroy()
+	_, err := Connection{Family: unix.AF_INET, Local: nowhere, Remote: nowhere, Cookie: [2]uint32{1, 1 << 31}}.Destroy()
 	return err
 }
 
 func (c Connection) String() string { return c.Local.String() + " to " + c.Remote.String() }
+
+// anyState: the cookie names the socket whatever its state.
+const anyState = ^uint32(0)
 
 // request is struct inet_diag_req_v2 of include/uapi/linux/inet_diag.h. The
 // library's own destroys IPv4 sockets only and goes by addresses alone.
@@ -109,7 +103,7 @@ func (request) Len() int { return 56 }
 func (r request) Serialize() []byte {
 	b := make([]byte, 8, r.Len())
 	b[0], b[1] = r.Family, unix.IPPROTO_TCP
-	binary.NativeEndian.PutUint32(b[4:], 1<<established|1<<closeWait)
+	binary.NativeEndian.PutUint32(b[4:], anyState)
 	b = binary.BigEndian.AppendUint16(b, r.Local.Port())
 	b = binary.BigEndian.AppendUint16(b, r.Remote.Port())
 	for _, a := range []netip.Addr{r.Local.Addr(), r.Remote.Addr()} {
