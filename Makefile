@@ -64,8 +64,8 @@ test: setup build bin/stores ## every test this machine can run
 # packages. See docs/vm-tests.md.
 VM_PACKAGES := ./internal/cgroup ./plugins/internal/group ./plugins/cpu ./plugins/memory ./plugins/partition
 VM_SKIP     := Conformance/a_port|Systemd
-VM_SYSTEMD  := ./internal/lab ./plugins/internal/group ./plugins/cpu ./plugins/io ./plugins/kill ./plugins/memory ./plugins/pause ./plugins/pids ./plugins/service
-VM_RUN      := Systemd|^(TestHostIsItsOwn|TestAgents|TestServices|TestOnAfterLeftovers|TestOwnerGone)$$
+VM_SYSTEMD  := ./internal/lab ./plugins/internal/container ./plugins/internal/group ./plugins/cpu ./plugins/io ./plugins/kill ./plugins/memory ./plugins/pause ./plugins/pids ./plugins/service
+VM_RUN      := Systemd|^(TestHostIsItsOwn|TestAgents|TestServices|TestOnAfterLeftovers|TestOwnerGone|TestNamespace|TestDocker)$$
 VM_TEST     := go test -json -count 1 -timeout 9m -p 1
 VM_IN       := bin/vmrun for $(VM_TEST) -exec $(CURDIR)/bin/vmrun
 test-vm: build ## the tests that need a typical host, in a virtual machine

@@ -74,17 +74,21 @@ var Rules = []Rule{
 	{"plugins", []string{"plugins/fault"}, "embeds the descriptions and nothing else"},
 	{"plugins/fault", []string{"plugins/internal/faultpb"}, "the contract; protobuf stops here"},
 	{"plugins/faulttest", []string{"internal/cgroup", "internal/conformance", "internal/digest", "internal/digest/digesttest", "internal/dose", "internal/need", "internal/lab", "internal/proc", "plugins/fault"}, "the suite as a Go test, and what measures and times faults"},
-	{"plugins/internal/connection", []string{"plugins/fault"}, "lists and ends TCP connections, for the faults that do"},
-	{"plugins/internal/group", []string{"internal/cgroup", "internal/systemd", "plugins/fault", "plugins/internal/pressure", "plugins/internal/process"}, "one setting of a control group, for the faults that change one"},
+	{"plugins/internal/connection", []string{"plugins/fault", "plugins/internal/network"}, "lists and ends TCP connections, for the faults that do"},
+	{"plugins/internal/container", []string{"internal/cgroup", "internal/netns", "plugins/fault", "plugins/internal/process"}, "finds containers by id, for the faults that may act on one"},
+	{"plugins/internal/containertest", []string{"internal/cgroup", "internal/need", "internal/netns", "internal/proc", "plugins/faulttest", "plugins/internal/container", "plugins/internal/process", "plugins/internal/processtest", "plugins/internal/scope"}, "containers for the tests of faults that act on one"},
+	{"plugins/internal/network", []string{"internal/netns", "plugins/fault", "plugins/internal/container", "plugins/internal/process"}, "the host's network namespace or a container's, for the faults on one"},
+	{"plugins/internal/scope", []string{"internal/cgroup", "internal/systemd", "plugins/fault", "plugins/internal/container", "plugins/internal/process"}, "reads which part of a host is meant, for all faults that ask"},
+	{"plugins/internal/group", []string{"internal/cgroup", "internal/systemd", "plugins/fault", "plugins/internal/pressure", "plugins/internal/process", "plugins/internal/scope"}, "one setting of a control group, for the faults that change one"},
 	{"plugins/internal/grouptest", []string{"internal/cgroup", "internal/digest/digesttest", "internal/need", "internal/proc", "internal/systemd", "plugins/fault", "plugins/faulttest"}, "groups, units and programs for the tests of such faults"},
 	{"plugins/internal/overlap", []string{"internal/cgroup", "internal/conformance", "plugins/internal/filesystem"}, "tries all faults together, as hostagent runs them"},
 	{"plugins/internal/peers", []string{"plugins/fault"}, "reads addresses and ports, for all faults that choose by them"},
-	{"plugins/internal/traffic", []string{"internal/netns", "plugins/fault", "plugins/internal/bpf", "plugins/internal/peers"}, "one rule table a device, for all network faults"},
-	{"plugins/internal/traffictest", []string{"internal/need", "internal/netns", "plugins/fault", "plugins/faulttest"}, "a cable with two hosts, for the tests of network faults"},
+	{"plugins/internal/traffic", []string{"internal/cgroup", "internal/netns", "plugins/fault", "plugins/internal/bpf", "plugins/internal/group", "plugins/internal/network", "plugins/internal/peers", "plugins/internal/scope"}, "one rule table a device, for all network faults"},
+	{"plugins/internal/traffictest", []string{"internal/cgroup", "internal/need", "internal/netns", "plugins/fault", "plugins/faulttest", "plugins/internal/containertest", "plugins/internal/processtest", "plugins/internal/scope"}, "a cable with two hosts, for the tests of network faults"},
 	{"plugins/internal/filesystem", []string{"plugins/fault", "plugins/internal/process"}, "names and spares file systems, for the faults that act on one"},
 	{"plugins/internal/filesystemtest", []string{"internal/digest/digesttest", "internal/need", "internal/proc", "plugins/faulttest"}, "file systems for the tests of such faults"},
-	{"plugins/internal/process", []string{"internal/cgroup", "internal/systemd", "plugins/fault"}, "names, lists and spares processes, for the faults that act on some"},
-	{"plugins/internal/processtest", []string{"internal/cgroup", "internal/digest/digesttest", "internal/need", "internal/proc"}, "programs for the tests of such faults"},
+	{"plugins/internal/process", []string{"internal/systemd", "plugins/fault"}, "names, lists and spares processes, for the faults that act on some"},
+	{"plugins/internal/processtest", []string{"internal/cgroup", "internal/digest/digesttest", "internal/need", "internal/netns", "internal/proc"}, "programs for the tests of such faults"},
 	{"plugins/internal/keep", []string{"plugins/fault", "plugins/internal/process"}, "what faults do in the background of their process"},
 	{"plugins/internal/rounds", []string{"plugins/fault", "plugins/internal/keep", "plugins/internal/process"}, "what faults do that destroy at an instant, once or again and again"},
 	{"plugins/internal/redfish", []string{"plugins/fault"}, "switches a machine at its management controller"},
@@ -96,7 +100,7 @@ var Rules = []Rule{
 
 // TestMay is what any test file may import besides: the lab is the test bench
 // of everything that touches a kernel.
-var TestMay = []string{"internal/lab", "internal/need", "internal/digest", "internal/digest/digesttest", "internal/netns", "internal/inventory", "internal/power", "internal/proc", "plugins/fault", "plugins/faulttest", "injector/internal/broker", "experiments", "experiments/condition", "internal/control", "plugins", "plugins/internal/grouptest", "plugins/internal/traffictest", "plugins/internal/filesystemtest", "plugins/internal/processtest", "internal/redfishtest", "internal/vmtest"}
+var TestMay = []string{"internal/lab", "internal/need", "internal/digest", "internal/digest/digesttest", "internal/netns", "internal/inventory", "internal/power", "internal/proc", "plugins/fault", "plugins/faulttest", "injector/internal/broker", "experiments", "experiments/condition", "internal/control", "plugins", "plugins/internal/grouptest", "plugins/internal/traffictest", "plugins/internal/filesystemtest", "plugins/internal/processtest", "plugins/internal/containertest", "internal/redfishtest", "internal/vmtest"}
 
 // Forbidden are imports from outside that only the named packages may have.
 var Forbidden = []Rule{
@@ -123,4 +127,5 @@ var Starters = map[string]string{
 	"plugins/internal/grouptest":      "programs that tests limit",
 	"plugins/internal/filesystemtest": "mkfs.ext4, for a file system to fill or stall",
 	"plugins/internal/processtest":    "programs that tests kill and lie to",
+	"plugins/internal/containertest":  "runc, for containers to act on",
 }

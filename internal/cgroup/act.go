@@ -131,6 +131,26 @@ func Procs(group string) ([]int, error) {
 	return pids, nil
 }
 
+// Below lists the pids in group and in all groups below it. A group that is gone has
+// none.
+func Below(group string) (pids []int, err error) {
+	err = filepath.WalkDir(group, func(dir string, e fs.DirEntry, err error) error {
+		if err != nil || !e.IsDir() {
+			if gone(err) || errors.Is(err, syscall.ENOTDIR) {
+				return fs.SkipDir
+			}
+			return err
+		}
+		own, err := Procs(dir)
+		if err != nil && !gone(err) && !errors.Is(err, syscall.EOPNOTSUPP) { // the last: threads alone, whose process is listed above
+			return err
+		}
+		pids = append(pids, own...)
+		return nil
+	})
+	return pids, err
+}
+
 // EnterThread moves the calling thread, which must be locked, into a v1 group:
 // what it forks is born there.
 func EnterThread(group string) error { return Write(group, "tasks", "0") }

@@ -39,7 +39,11 @@ const (
 	Chromium Need = "chromium (package chromium)"
 	Python   Need = "Python with gRPC (packages python3-grpcio, python3-protobuf)"
 	Git      Need = "git (package git)"
-	Netem    Need = "netem (kernel module sch_netem)"
+	Runc     Need = "runc (package runc)"
+	// Containerd and Docker as services that a test may start.
+	Containerd Need = "containerd in a machine of its own (make test-vm)"
+	Docker     Need = "Docker in a machine of its own (make test-vm)"
+	Netem      Need = "netem (kernel module sch_netem)"
 	// Stores are unpacked by .ci/stores from Debian's packages.
 	Stores Need = "Redis and PostgreSQL in bin/stores (.ci/stores)"
 )
@@ -60,9 +64,12 @@ var probes = map[Need]func() bool{
 		const packages = "/usr/lib/python3/dist-packages/"
 		return exists("/usr/bin/python3") && exists(packages+"grpc") && exists(packages+"google/protobuf")
 	},
-	CPUs:  func() bool { return runtime.NumCPU() > 1 },
-	Git:   func() bool { return exists("/usr/bin/git") },
-	Netem: netem,
+	CPUs:       func() bool { return runtime.NumCPU() > 1 },
+	Git:        func() bool { return exists("/usr/bin/git") },
+	Runc:       func() bool { return exists("/usr/sbin/runc") },
+	Containerd: func() bool { return ownMachine() && exists("/usr/bin/containerd") },
+	Docker:     func() bool { return ownMachine() && exists("/usr/bin/dockerd") },
+	Netem:      netem,
 	// Tests run in their package's folder.
 	Stores: func() bool { return exists("../../bin/stores/stamp") },
 }
@@ -83,6 +90,10 @@ func Check(t testing.TB, needs ...Need) {
 		}
 	}
 }
+
+// ownMachine says that this is the machine of make test-vm, with systemd: there a
+// test may start services.
+func ownMachine() bool { return exists("/run/systemd/system/firedrill-vm-remote.service") }
 
 func exists(paths ...string) bool {
 	for _, p := range paths {

@@ -43,6 +43,24 @@ func Open(path string) (*NS, error) {
 // Inode identifies the namespace.
 func (n *NS) Inode() uint64 { return n.inode }
 
+// Cookie is the kernel's own name of the namespace, which it gives once between two
+// boots (SO_NETNS_COOKIE, since Linux 5.14).
+func (n *NS) Cookie() (cookie uint64, err error) {
+	err = n.Do(func() error {
+		fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(fd)
+		cookie, err = unix.GetsockoptUint64(fd, unix.SOL_SOCKET, unix.SO_NETNS_COOKIE)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("identify network namespace %d: %w", n.inode, err)
+	}
+	return cookie, nil
+}
+
 // Fd is the open file descriptor, valid until Close.
 func (n *NS) Fd() int { return int(n.f.Fd()) }
 

@@ -39,9 +39,12 @@ func (p *Plugin) Observe(ctx context.Context, t fault.Target, c Change) (fault.O
 	if err != nil {
 		return o, err
 	}
+	if r, err = s.Read(c.Change); err != nil {
+		return o, err
+	}
 	if r.Dose() != fault.NotInForce && after.asAsked {
 		o.Dose = fault.InForce
-		if after.held > 0 {
+		if after.held > 0 && r.Own > 0 {
 			o.Dose = fault.Exercised
 		}
 	}

@@ -28,6 +28,7 @@ import (
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/internal/process"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
 // Kind is the name of this fault.
@@ -41,21 +42,19 @@ const farthest = 10 * 366 * 24 * time.Hour
 
 // Params is what an experiment file may set.
 type Params struct {
-	Shift      string `json:"shift" jsonschema:"pattern=^[+-]?([0-9]+([.][0-9]+)?(ms|s|m|h))+$,title=a duration\\, negative into the past,example=-1h,description=How far the clock is shifted: 90s into the future\\, -1h into the past"`
-	Service    string `json:"service,omitempty" jsonschema:"minLength=1,description=Service of the host whose clock is shifted; this\\, group or executable"`
-	Group      string `json:"group,omitempty" jsonschema:"pattern=^/.,title=a path that begins with /,example=/svc/notes,description=Control group whose processes' clock is shifted\\, those of groups below it too\\, as a path below the hierarchy"`
-	Executable string `json:"executable,omitempty" jsonschema:"minLength=1,example=postgres,description=Program whose processes' clock is shifted: the path of its file\\, or the name of the file or script"`
+	Shift string `json:"shift" jsonschema:"pattern=^[+-]?([0-9]+([.][0-9]+)?(ms|s|m|h))+$,title=a duration\\, negative into the past,example=-1h,description=How far the clock is shifted: 90s into the future\\, -1h into the past"`
+	scope.Selection
 }
 
 // Change is the change record.
 type Change struct {
-	Version   int               `json:"version"`
-	Tag       [8]byte           `json:"tag"` // in the code: tells whose it is
-	Arch      string            `json:"arch"`
-	Shift     time.Duration     `json:"shift"`
-	Selection process.Selection `json:"selection"`
-	Found     []process.ID      `json:"found"` // when it was prepared, with their descendants
-	Image     Image             `json:"image"`
+	Version   int             `json:"version"`
+	Tag       [8]byte         `json:"tag"` // in the code: tells whose it is
+	Arch      string          `json:"arch"`
+	Shift     time.Duration   `json:"shift"`
+	Selection scope.Selection `json:"selection"`
+	Found     []process.ID    `json:"found"` // when it was prepared, with their descendants
+	Image     Image           `json:"image"`
 }
 
 // changeVersion is the version of Change this package writes.
@@ -85,7 +84,7 @@ func (Plugin) Describe() fault.Info {
 
 // Prepare implements fault.Plugin.
 func (Plugin) Prepare(_ context.Context, _ fault.Target, p Params) (Change, error) {
-	c := Change{Version: changeVersion, Selection: process.Selection{Service: p.Service, Group: p.Group, Executable: p.Executable}}
+	c := Change{Version: changeVersion, Selection: p.Selection}
 	_, _ = rand.Read(c.Tag[:]) // never fails, crypto/rand
 	var err error
 	if c.Shift, err = parseShift(p.Shift); err != nil {

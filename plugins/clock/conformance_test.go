@@ -8,6 +8,7 @@ import (
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/processtest"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
 var driver = fault.NewDriver(Plugin{})
@@ -31,7 +32,7 @@ func setup(h *faulttest.Host) error {
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	faulttest.Run(t, driver, faulttest.Case{
-		Params: Params{Executable: program, Shift: "-1h"},
+		Params: Params{Selection: scope.Selection{Executable: program}, Shift: "-1h"},
 		Setup:  setup,
 		Alone:  "TestAnothersCodeStays has another owner: here it would be a second plugin",
 	})
@@ -40,8 +41,8 @@ func TestConformance(t *testing.T) {
 func TestConformanceOfRefusals(t *testing.T) {
 	t.Parallel()
 	faulttest.Refuses(t, driver, setup, map[string]Params{
-		"shift":      {Executable: program, Shift: "yesterday"},
-		"executable": {Executable: "nobody", Shift: "1h"},
-		"group":      {Group: "/", Shift: "1h"},
+		"shift":      {Selection: scope.Selection{Executable: program}, Shift: "yesterday"},
+		"executable": {Selection: scope.Selection{Executable: "nobody"}, Shift: "1h"},
+		"group":      {Selection: scope.Selection{Scope: scope.Scope{Group: "/"}}, Shift: "1h"},
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/process"
 	"github.com/firedrill-io/firedrill/plugins/internal/processtest"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
 // within is how far a program's answer may be off: it takes a while on a busy machine.
@@ -36,7 +37,7 @@ func TestShiftsAndPutsBack(t *testing.T) {
 			other := processtest.Start(t, "other", processtest.Clock)
 			want, _ := time.ParseDuration(shift)
 			before := code(t, p)
-			c := inject(t, Plugin{}, Params{Executable: p.Path, Shift: shift})
+			c := inject(t, Plugin{}, Params{Selection: scope.Selection{Executable: p.Path}, Shift: shift})
 			got := off(t, p, "now")
 			t.Logf("asked %v, got %v", want, got)
 			if got := off(t, other, "now"); !near(got, 0) {
@@ -66,7 +67,7 @@ func TestShiftsAndPutsBack(t *testing.T) {
 // Observe does not claim otherwise.
 func TestWithoutEffectTheClockIsRight(t *testing.T) {
 	p := processtest.Start(t, "notes", processtest.Clock)
-	c := inject(t, Plugin{noEffect: true}, Params{Executable: p.Path, Shift: "-1h"})
+	c := inject(t, Plugin{noEffect: true}, Params{Selection: scope.Selection{Executable: p.Path}, Shift: "-1h"})
 	if got := off(t, p, "now"); near(got, -time.Hour) {
 		t.Error("shifted without effect")
 	}
@@ -107,7 +108,7 @@ func TestAllFunctionsAndAllOffsets(t *testing.T) {
 func TestChildren(t *testing.T) {
 	dir, path := processtest.Group(t)
 	p := processtest.Start(t, "notes", processtest.Parent, dir)
-	c := inject(t, Plugin{}, Params{Group: path, Shift: "-1h"})
+	c := inject(t, Plugin{}, Params{Selection: scope.Selection{Scope: scope.Scope{Group: path}}, Shift: "-1h"})
 	if got := off(t, p, "now"); !near(got, -time.Hour) {
 		t.Errorf("the parent's clock is off by %v", got)
 	}
@@ -137,7 +138,7 @@ func TestChildren(t *testing.T) {
 func TestForkedChildIsPutBack(t *testing.T) {
 	p := processtest.Start(t, "notes", processtest.Clock)
 	child := processtest.Start(t, "child", processtest.Clock)
-	c := inject(t, Plugin{}, Params{Executable: p.Path, Shift: "1h"})
+	c := inject(t, Plugin{}, Params{Selection: scope.Selection{Executable: p.Path}, Shift: "1h"})
 	id, err := process.Read(child.PID)
 	must(t, err)
 	must(t, Plugin{}.replace(id, c.Image, true)) // what fork(2) does
@@ -157,7 +158,7 @@ func TestForkedChildIsPutBack(t *testing.T) {
 func TestEndedProcess(t *testing.T) {
 	dir, path := processtest.Group(t)
 	first, second := processtest.Start(t, "notes", processtest.Clock, dir), processtest.Start(t, "notes", processtest.Clock, dir)
-	c := inject(t, Plugin{}, Params{Group: path, Shift: "1h"})
+	c := inject(t, Plugin{}, Params{Selection: scope.Selection{Scope: scope.Scope{Group: path}}, Shift: "1h"})
 	must(t, first.Kill())
 	_, _ = first.Wait()
 	must(t, Plugin{}.Revert(t.Context(), fault.Target{}, c))
@@ -174,8 +175,8 @@ func TestEndedProcess(t *testing.T) {
 // Code of somebody else in the place of ours stays.
 func TestAnothersCodeStays(t *testing.T) {
 	p := processtest.Start(t, "notes", processtest.Clock)
-	first := inject(t, Plugin{}, Params{Executable: p.Path, Shift: "1h"})
-	if _, err := (Plugin{}).Prepare(t.Context(), fault.Target{}, Params{Executable: p.Path, Shift: "2h"}); err == nil {
+	first := inject(t, Plugin{}, Params{Selection: scope.Selection{Executable: p.Path}, Shift: "1h"})
+	if _, err := (Plugin{}).Prepare(t.Context(), fault.Target{}, Params{Selection: scope.Selection{Executable: p.Path}, Shift: "2h"}); err == nil {
 		t.Error("a second shift was not refused")
 	}
 	other := first
@@ -199,7 +200,7 @@ func TestBusyReader(t *testing.T) {
 	p := processtest.Start(t, "busy", processtest.Busy)
 	var longest time.Duration
 	for range 10 {
-		c, err := Plugin{}.Prepare(t.Context(), fault.Target{}, Params{Executable: p.Path, Shift: "1h"})
+		c, err := Plugin{}.Prepare(t.Context(), fault.Target{}, Params{Selection: scope.Selection{Executable: p.Path}, Shift: "1h"})
 		must(t, err)
 		began := time.Now()
 		must(t, Plugin{}.Apply(t.Context(), fault.Target{}, c, 0, 0))
@@ -218,15 +219,15 @@ func TestBusyReader(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	p := processtest.Start(t, "notes", processtest.Clock)
 	for field, params := range map[string]Params{
-		"shift":      {Executable: p.Path, Shift: "0s"},
-		"service":    {Service: "nobody", Shift: "1h"},
-		"group":      {Group: "/", Shift: "1h"},
-		"executable": {Executable: proc.Self, Shift: "1h"},
+		"shift":      {Selection: scope.Selection{Executable: p.Path}, Shift: "0s"},
+		"service":    {Selection: scope.Selection{Scope: scope.Scope{Service: "nobody"}}, Shift: "1h"},
+		"group":      {Selection: scope.Selection{Scope: scope.Scope{Group: "/"}}, Shift: "1h"},
+		"executable": {Selection: scope.Selection{Executable: proc.Self}, Shift: "1h"},
 	} {
 		mustRefuse(t, params, field)
 	}
 	for _, shift := range []string{"", "yesterday", "90000h"} {
-		mustRefuse(t, Params{Executable: p.Path, Shift: shift}, "shift")
+		mustRefuse(t, Params{Selection: scope.Selection{Executable: p.Path}, Shift: shift}, "shift")
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
 	"github.com/firedrill-io/firedrill/plugins/internal/process"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
 // favoured puts the test into a group with so much weight that a busy machine
@@ -217,8 +218,8 @@ func in(d time.Duration) fault.BootTime { return fault.Now().Add(d) }
 func TestFormsAreExclusive(t *testing.T) {
 	for field, p := range map[string]Params{
 		"quota":  {},
-		"cpuset": {Quota: "20%", Cpuset: "0", Service: "notes"},
-		"burn":   {Burn: "20%", Service: "notes"},
+		"cpuset": {Quota: "20%", Cpuset: "0", Scope: scope.Scope{Service: "notes"}},
+		"burn":   {Burn: "20%", Scope: scope.Scope{Service: "notes"}},
 	} {
 		_, err := New().Prepare(t.Context(), fault.Target{}, p)
 		mustRefuse(t, err, field)

@@ -8,7 +8,10 @@ import (
 	"github.com/firedrill-io/firedrill/internal/need"
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/faulttest"
+	"github.com/firedrill-io/firedrill/plugins/internal/containertest"
 	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
+	"github.com/firedrill-io/firedrill/plugins/internal/processtest"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
 var driver = fault.NewDriver(New())
@@ -16,6 +19,7 @@ var driver = fault.NewDriver(New())
 func TestMain(m *testing.M) {
 	grouptest.Main()
 	roles()
+	processtest.Main()
 	faulttest.Main(m, driver)
 }
 
@@ -37,11 +41,31 @@ var found = per("170000", "170000 100000")
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
+	conform(t, knob, scope.Scope{Service: grouptest.Service}, knob.Make(found))
+}
+
+// The same of a container that runs in the host.
+func TestConformanceOnContainer(t *testing.T) {
+	t.Parallel()
+	need.Check(t, need.Runc)
+	id := containertest.ID("c0ffee000001")
+	in, k := containertest.InHost(t, id), knob
+	k.Path = containertest.Group(id)
+	conform(t, k, containertest.Named(id[:12]), func(h *faulttest.Host) error {
+		if err := in(h); err != nil {
+			return err
+		}
+		return k.Set(found)(h)
+	})
+}
+
+func conform(t *testing.T, k grouptest.Knob, named scope.Scope, setup func(*faulttest.Host) error) {
+	t.Helper()
 	faulttest.Run(t, driver, faulttest.Case{
-		Params: Params{Quota: "20%", Service: grouptest.Service},
-		Setup:  knob.Make(found),
+		Params: Params{Quota: "20%", Scope: named},
+		Setup:  setup,
 		Meter: func(h *faulttest.Host) ([]fault.Measure, error) {
-			text, err := knob.Read(h)
+			text, err := k.Read(h)
 			if err != nil {
 				return nil, err
 			}
@@ -49,7 +73,7 @@ func TestConformance(t *testing.T) {
 			us, err := strconv.ParseFloat(text, 64)
 			return []fault.Measure{{Name: "cpu quota", Value: us / 1000, Unit: "% of a CPU"}}, err // of periods of 100 ms
 		},
-		Disturb: knob.Disturbance(found, per("90000", "90000 100000")),
+		Disturb: k.Disturbance(found, per("90000", "90000 100000")),
 	})
 }
 
@@ -57,7 +81,7 @@ func TestConformanceOfCpuset(t *testing.T) {
 	t.Parallel()
 	need.Check(t, need.CPUs)
 	faulttest.Run(t, driver, faulttest.Case{
-		Params: Params{Cpuset: "0", Service: grouptest.Service},
+		Params: Params{Cpuset: "0", Scope: scope.Scope{Service: grouptest.Service}},
 		Setup:  cpusetKnob.Make(allCPUs),
 		Meter: func(h *faulttest.Host) ([]fault.Measure, error) {
 			text, err := cpusetKnob.Read(h)
@@ -79,10 +103,10 @@ func TestConformanceOfBurn(t *testing.T) {
 func TestConformanceOfRefusals(t *testing.T) {
 	t.Parallel()
 	faulttest.Refuses(t, driver, knob.Make(found), map[string]Params{
-		"service": {Quota: "20%", Service: "nobody"},
-		"group":   {Quota: "20%", Group: "/"},
-		"quota":   {Quota: "180%", Service: grouptest.Service},
-		"cpuset":  {Quota: "20%", Cpuset: "0", Service: grouptest.Service},
-		"burn":    {Burn: "20%", Service: grouptest.Service},
+		"service": {Quota: "20%", Scope: scope.Scope{Service: "nobody"}},
+		"group":   {Quota: "20%", Scope: scope.Scope{Group: "/"}},
+		"quota":   {Quota: "180%", Scope: scope.Scope{Service: grouptest.Service}},
+		"cpuset":  {Quota: "20%", Cpuset: "0", Scope: scope.Scope{Service: grouptest.Service}},
+		"burn":    {Burn: "20%", Scope: scope.Scope{Service: grouptest.Service}},
 	})
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/internal/keep"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
 // Kind is the name of this fault.
@@ -30,10 +31,9 @@ type Params struct {
 	// Quota is in percent of one CPU: 20% is a fifth of one, 200% are two.
 	Quota string `json:"quota,omitempty" jsonschema:"pattern=^[0-9]+([.][0-9]+)?%$,title=a percentage of one CPU,example=20%,description=CPU time that is left to the group\\, in percent of one CPU: 20% is a fifth of one CPU\\, 200% are two; this\\, cpuset or burn"`
 	// Cpuset is in the kernel's list format, cpuset(7).
-	Cpuset  string `json:"cpuset,omitempty" jsonschema:"pattern=^[0-9]+(-[0-9]+)?(\\,[0-9]+(-[0-9]+)?)*$,title=a list of CPUs,example=0-1,description=CPUs that are left to the group\\, by number: 0-1\\,4 are three; this\\, quota or burn"`
-	Burn    string `json:"burn,omitempty" jsonschema:"pattern=^[0-9]+([.][0-9]+)?%$,title=a percentage of each CPU,example=80%,description=CPU time that is burnt on the whole host\\, in percent of each of its CPUs\\, 100% at most; without service and group; this\\, quota or cpuset"`
-	Service string `json:"service,omitempty" jsonschema:"minLength=1,description=Service of the host whose processes are limited; this or group"`
-	Group   string `json:"group,omitempty" jsonschema:"pattern=^/.,title=a path that begins with /,example=/svc/notes,description=Control group whose processes are limited\\, as a path below the hierarchy (/svc holds all services of a lab host); this or service"`
+	Cpuset string `json:"cpuset,omitempty" jsonschema:"pattern=^[0-9]+(-[0-9]+)?(\\,[0-9]+(-[0-9]+)?)*$,title=a list of CPUs,example=0-1,description=CPUs that are left to the group\\, by number: 0-1\\,4 are three; this\\, quota or burn"`
+	Burn   string `json:"burn,omitempty" jsonschema:"pattern=^[0-9]+([.][0-9]+)?%$,title=a percentage of each CPU,example=80%,description=CPU time that is burnt on the whole host\\, in percent of each of its CPUs\\, 100% at most; without service and group; this\\, quota or cpuset"`
+	scope.Scope
 }
 
 // Change is the change record. Without Cpuset and Burn it is of a quota.
@@ -77,8 +77,8 @@ func (*Plugin) Prepare(_ context.Context, _ fault.Target, p Params) (c Change, e
 		return c, fault.Refuse("cpuset", "is given beside quota; write two faults, which may overlap")
 	case p.Burn != "" && (p.Quota != "" || p.Cpuset != ""):
 		return c, fault.Refuse("burn", "is given beside another one; give one of quota, cpuset and burn")
-	case p.Burn != "" && (p.Service != "" || p.Group != ""):
-		return c, fault.Refuse("burn", "is for the whole host; leave service and group out, or give quota, which leaves the group as little and burns nothing")
+	case p.Burn != "" && p.Given():
+		return c, fault.Refuse("burn", "is for the whole host; leave %s out, or give quota, which leaves the group as little and burns nothing", p.Field())
 	case p.Burn != "":
 		c.Burn, err = prepareBurn(p.Burn)
 	case p.Cpuset != "":

@@ -38,7 +38,7 @@ func prepareCpuset(p Params) (*cpuset, error) {
 	if err != nil {
 		return nil, err
 	}
-	g, err := group.Find("cpuset", p.Service, p.Group)
+	g, err := group.Find("cpuset", p.Scope)
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/firedrill-io/firedrill/plugins/internal/group"
 	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
 	"github.com/firedrill-io/firedrill/plugins/internal/process"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
 // allCPUs are the first two, which the groups of these tests are found with.
@@ -101,7 +102,7 @@ func TestCpusetHolds(t *testing.T) {
 	dir, counted, path, programs := cpusetGroup(t, allCPUs)
 	tid := list(t, programs[1].PID)[0]
 	must(t, cpuList{1}.setAffinity(tid))
-	c := prepare(t, Params{Cpuset: "0", Group: path})
+	c := prepare(t, Params{Cpuset: "0", Scope: scope.Scope{Group: path}})
 	must(t, New().Apply(t.Context(), fault.Target{}, c, 0, 0))
 	time.Sleep(50 * time.Millisecond) // threads move when they are next scheduled
 	away := elsewhere(t, counted, programs)
@@ -127,7 +128,7 @@ func TestCpusetHolds(t *testing.T) {
 // The twin: without the fault the same programs use both CPUs.
 func TestWithoutCpusetBothCPUsAreUsed(t *testing.T) {
 	_, counted, path, programs := cpusetGroup(t, allCPUs)
-	c := prepare(t, Params{Cpuset: "0", Group: path})
+	c := prepare(t, Params{Cpuset: "0", Scope: scope.Scope{Group: path}})
 	if away := elsewhere(t, counted, programs); away < 10 {
 		t.Errorf("only %.2f%% of the time was on another CPU without any fault", away)
 	}
@@ -157,7 +158,7 @@ func TestCpusetBesideQuota(t *testing.T) {
 		t.Fatalf("a new group has CPUs %q", before[0])
 	}
 	for _, first := range []int{0, 1} {
-		changes := []Change{prepare(t, Params{Cpuset: "1", Group: path}), prepare(t, Params{Quota: "20%", Group: path})}
+		changes := []Change{prepare(t, Params{Cpuset: "1", Scope: scope.Scope{Group: path}}), prepare(t, Params{Quota: "20%", Scope: scope.Scope{Group: path}})}
 		for _, c := range changes {
 			must(t, New().Apply(t.Context(), fault.Target{}, c, 0, 0))
 		}
@@ -185,7 +186,7 @@ func TestCpusetOfGroupBelow(t *testing.T) {
 	}
 	must(t, cgroup.Create(dir+"/below"))
 	must(t, cgroup.Write(dir+"/below", cpusFile, "1"))
-	c, err := New().Prepare(t.Context(), fault.Target{}, Params{Cpuset: "0", Group: path})
+	c, err := New().Prepare(t.Context(), fault.Target{}, Params{Cpuset: "0", Scope: scope.Scope{Group: path}})
 	if !grouptest.OnV2("cpuset") {
 		mustRefuse(t, err, "cpuset")
 		return

@@ -13,6 +13,7 @@ import (
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
 // within is how many points of one CPU a program may be off what was asked.
@@ -31,7 +32,7 @@ func tuned() [][2]string {
 // again afterwards, byte by byte.
 func TestQuotaIsAccurate(t *testing.T) {
 	dir, path := grouptest.New(t, "cpu", tuned()...)
-	c := prepare(t, Params{Quota: "20%", Group: path})
+	c := prepare(t, Params{Quota: "20%", Scope: scope.Scope{Group: path}})
 	groups := []string{dir}
 	if !onV2 {
 		groups = append(groups, grouptest.Also(t, "cpuacct", path))
@@ -72,7 +73,7 @@ func TestQuotaIsAccurate(t *testing.T) {
 // The twin: without the fault the same program gets more than the same check allows.
 func TestWithoutQuotaTheProgramGetsMore(t *testing.T) {
 	dir, path := grouptest.New(t, "cpu", tuned()...)
-	c := prepare(t, Params{Quota: "20%", Group: path})
+	c := prepare(t, Params{Quota: "20%", Scope: scope.Scope{Group: path}})
 	spinner := grouptest.Spin(t, dir)
 	if used := accurate(t, spinner.PID); used <= 20+within {
 		t.Errorf("used %.2f%% of a CPU without any fault", used)
@@ -85,7 +86,7 @@ func TestWithoutQuotaTheProgramGetsMore(t *testing.T) {
 // Nobody wants CPU: the quota is in force and nothing shows that it acts.
 func TestWithoutLoadItIsNotExercised(t *testing.T) {
 	_, path := grouptest.New(t, "cpu")
-	c := prepare(t, Params{Quota: "20%", Group: path})
+	c := prepare(t, Params{Quota: "20%", Scope: scope.Scope{Group: path}})
 	if err := New().Apply(t.Context(), fault.Target{}, c, 0, 0); err != nil {
 		t.Fatal(err)
 	}

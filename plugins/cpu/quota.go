@@ -27,7 +27,7 @@ func prepareQuota(p Params) (quota, error) {
 	if err != nil {
 		return quota{}, err
 	}
-	g, err := group.Find("cpu", p.Service, p.Group)
+	g, err := group.Find("cpu", p.Scope)
 	if err != nil {
 		return quota{}, err
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/firedrill-io/firedrill/internal/need"
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
 // A service of systemd has no cpu.max and no cpuset.cpus by itself: it has one
@@ -19,8 +20,8 @@ func TestServiceOfSystemd(t *testing.T) {
 		file, text string
 		params     Params
 	}{
-		{maxFile, "50000 100000", Params{Quota: "50%", Service: "systemd-journald"}},
-		{cpusFile, "0", Params{Cpuset: "0", Service: "systemd-journald"}},
+		{maxFile, "50000 100000", Params{Quota: "50%", Scope: scope.Scope{Service: "systemd-journald"}}},
+		{cpusFile, "0", Params{Cpuset: "0", Scope: scope.Scope{Service: "systemd-journald"}}},
 	} {
 		t.Run(c.file, func(t *testing.T) { handedDown(t, c.params, c.file, c.text) })
 	}
@@ -62,7 +63,7 @@ func handedDown(t *testing.T, p Params, file, text string) {
 
 // The quota of a service outlives a daemon-reload and is accurate after it.
 func TestOnServiceOfSystemd(t *testing.T) {
-	grouptest.OnUnit(t, driver, Params{Quota: "20%", Service: "fd-sleeper"}, maxFile, func(t *testing.T, dir string) {
+	grouptest.OnUnit(t, driver, Params{Quota: "20%", Scope: scope.Scope{Service: "fd-sleeper"}}, maxFile, func(t *testing.T, dir string) {
 		spinner := grouptest.Spin(t, dir)
 		used := accurate(t, spinner.PID)
 		t.Logf("asked 20%%, got %.2f%%, %+.2f points", used, used-20)

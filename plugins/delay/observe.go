@@ -53,7 +53,10 @@ func (p *Plugin) Observe(ctx context.Context, t fault.Target, c Change) (fault.O
 	if err != nil {
 		return o, err
 	}
-	if passed > 0 {
+	if r, err = s.Read(c.Change); err != nil {
+		return o, err
+	}
+	if passed > 0 && r.Dose() == fault.Exercised {
 		o.Dose = fault.Exercised
 	}
 	if len(seen) > 0 {

@@ -12,7 +12,6 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 	"golang.org/x/sys/unix"
 
-	"github.com/firedrill-io/firedrill/plugins/internal/bpf"
 	"github.com/firedrill-io/firedrill/plugins/internal/traffic"
 )
 
@@ -69,7 +68,7 @@ func ask(s *traffic.Space, c Change) (h hearing, err error) {
 	var conns []*net.UDPConn
 	err = s.NS.Do(func() error {
 		for _, to := range c.Ask {
-			if conn, err := send(to, query); err == nil { // else it has no way there
+			if conn, err := send(to, query, c.Rule.CanaryMark()); err == nil { // else it has no way there
 				conns = append(conns, conn)
 			}
 		}
@@ -108,12 +107,12 @@ func canary(names []string) ([]byte, error) {
 }
 
 // send sends a marked query from the caller's network namespace.
-func send(to netip.Addr, query []byte) (*net.UDPConn, error) {
+func send(to netip.Addr, query []byte, as int) (*net.UDPConn, error) {
 	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(to, domain)))
 	if err != nil {
 		return nil, err
 	}
-	if err = mark(conn); err == nil {
+	if err = mark(conn, as); err == nil {
 		_, err = conn.Write(query)
 	}
 	if err != nil {
@@ -123,14 +122,14 @@ func send(to netip.Addr, query []byte) (*net.UDPConn, error) {
 	return conn, nil
 }
 
-func mark(conn *net.UDPConn) error {
+func mark(conn *net.UDPConn, as int) error {
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return err
 	}
 	var failed error
 	err = raw.Control(func(fd uintptr) {
-		failed = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_MARK, bpf.Canary)
+		failed = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_MARK, as)
 	})
 	return errors.Join(err, failed)
 }

@@ -18,7 +18,9 @@
 // What it does not reach: names that are cached or stand in /etc/hosts, other
 // ways to resolve (mDNS, LLMNR, DNS over TLS or HTTPS: cut these off with
 // partition), IP fragments, and resolvers on other ports than 53, such as that
-// inside of Docker's containers; what such a resolver asks in turn is reached.
+// inside of Docker's containers; what such a resolver asks in turn is reached. Of one
+// service only its own queries are: what it asks through a resolver of the host, that
+// one asks for it.
 package dns
 
 import (
@@ -31,6 +33,7 @@ import (
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/internal/bpf"
 	"github.com/firedrill-io/firedrill/plugins/internal/peers"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 	"github.com/firedrill-io/firedrill/plugins/internal/traffic"
 )
 
@@ -43,6 +46,7 @@ func init() { fault.Register(Kind, fault.NewDriver(&Plugin{})) }
 type Params struct {
 	// Mode is what becomes of a query.
 	Mode string `json:"mode" jsonschema:"enum=nxdomain,enum=servfail,enum=drop,description=What becomes of a query over UDP: answered that there is no such name\\, answered that the resolver failed\\, or lost; over TCP it is lost in each mode"`
+	scope.Scope
 	// Names limits it to queries for them.
 	Names []string `json:"names,omitempty" jsonschema:"minItems=1,maxItems=1024,example=*.example.com,description=Only queries for these names: db.example.com is that name\\, *.example.com are all below example.com (default: all names)"`
 	// Resolvers limits it to queries to them.
@@ -90,7 +94,7 @@ func (p *Plugin) Prepare(ctx context.Context, t fault.Target, params Params) (Ch
 	if err != nil {
 		return Change{}, err
 	}
-	sel := traffic.Selection{To: params.Resolvers, Direction: "out", Ports: []string{"53"}, Devices: params.Devices}
+	sel := traffic.Selection{Scope: params.Scope, To: params.Resolvers, Direction: "out", Ports: []string{"53"}, Devices: params.Devices}
 	if len(sel.To) == 0 {
 		sel.To = []string{"0.0.0.0/0", "::/0"}
 	}

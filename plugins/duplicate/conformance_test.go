@@ -5,13 +5,17 @@ import (
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/faulttest"
+	"github.com/firedrill-io/firedrill/plugins/internal/processtest"
 	"github.com/firedrill-io/firedrill/plugins/internal/traffic"
 	"github.com/firedrill-io/firedrill/plugins/internal/traffictest"
 )
 
 var driver = fault.NewDriver(&Plugin{})
 
-func TestMain(m *testing.M) { faulttest.Main(m, driver) }
+func TestMain(m *testing.M) {
+	processtest.Main()
+	faulttest.Main(m, driver)
+}
 
 func TestConformance(t *testing.T) {
 	t.Parallel()

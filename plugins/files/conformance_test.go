@@ -9,6 +9,7 @@ import (
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
 var driver = fault.NewDriver(Plugin{})
@@ -46,7 +47,7 @@ func TestConformanceOfRefusals(t *testing.T) {
 	t.Parallel()
 	faulttest.Refuses(t, driver, nil, map[string]Params{
 		"path":    {Which: "inodes", Path: "/state"},
-		"service": {Which: "descriptors", Service: "nobody"},
-		"group":   {Which: "descriptors", Group: "/"},
+		"service": {Which: "descriptors", Selection: scope.Selection{Scope: scope.Scope{Service: "nobody"}}},
+		"group":   {Which: "descriptors", Selection: scope.Selection{Scope: scope.Scope{Group: "/"}}},
 	})
 }

@@ -13,12 +13,60 @@ import (
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/internal/group"
 	"github.com/firedrill-io/firedrill/plugins/internal/process"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
-// descriptors is the record of what is done to the processes of a group.
+// descriptors is the record of what is done to the processes of a group, or to those
+// of a program with all that descend from them.
 type descriptors struct {
-	Freezer   group.Freezer `json:"freezer"` // names the group; nothing is frozen
-	Processes []limited     `json:"processes"`
+	Freezer   *group.Freezer  `json:"freezer,omitempty"` // names the group; nothing is frozen
+	Program   scope.Selection `json:"program,omitzero"`  // or the program
+	Processes []limited       `json:"processes"`
+}
+
+// String names them for people.
+func (d *descriptors) String() string {
+	if d.Freezer != nil {
+		return d.Freezer.Group.Path
+	}
+	return "program " + d.Program.Executable
+}
+
+// members lists the processes that are meant now; none if the group is gone.
+func (d *descriptors) members(t fault.Target) (pids []int, err error) {
+	if d.Freezer != nil {
+		if _, err := d.Freezer.Asked(t); errors.Is(err, fault.ErrGone) {
+			return nil, nil
+		} else if err != nil {
+			return nil, err
+		}
+		if pids, err = d.Freezer.Group.Processes(); err != nil {
+			err = fmt.Errorf("list processes of %s: %w", d, err)
+		}
+		return pids, err
+	}
+	list, err := d.Program.List()
+	if err != nil {
+		return nil, err
+	}
+	list, err = d.Program.WithDescendants(list)
+	for _, p := range list {
+		pids = append(pids, p.PID)
+	}
+	return pids, err
+}
+
+// check returns fault.ErrGone if the group is another one now, and refuses what
+// came to hold what must be spared.
+func (d *descriptors) check(t fault.Target) error {
+	if d.Freezer == nil {
+		_, err := d.members(t)
+		return err
+	}
+	if _, err := d.Freezer.Asked(t); err != nil {
+		return err
+	}
+	return d.Freezer.Group.Spared("")
 }
 
 // process is one process with its limits of open files: Before is soft and hard,
@@ -30,20 +78,24 @@ type limited struct {
 	After  uint64      `json:"after"`
 }
 
-func prepareDescriptors(p Params) (*descriptors, error) {
-	f, err := group.FindFreezer(p.Service, p.Group)
+func prepareDescriptors(t fault.Target, p Params) (*descriptors, error) {
+	d := &descriptors{}
+	if p.Executable != "" {
+		d.Program = p.Selection
+		if _, err := d.Program.Find(); err != nil {
+			return nil, err
+		}
+	} else {
+		f, err := group.FindFreezer(p.Scope)
+		if err != nil {
+			return nil, err
+		}
+		d.Freezer = &f
+	}
+	pids, err := d.members(t)
 	if err != nil {
 		return nil, err
 	}
-	field := "service"
-	if p.Group != "" {
-		field = "group"
-	}
-	pids, err := f.Group.Processes()
-	if err != nil {
-		return nil, fmt.Errorf("list processes of %s: %w", f.Group.Path, err)
-	}
-	d := &descriptors{Freezer: f}
 	for _, pid := range pids {
 		one, err := read(pid, p.Leave)
 		if ended(err) {
@@ -57,10 +109,10 @@ func prepareDescriptors(p Params) (*descriptors, error) {
 		}
 	}
 	if len(pids) == 0 {
-		return nil, fault.Refuse(field, "no process is in %s; name one in which something runs", f.Group.Path)
+		return nil, fault.Refuse(p.Field(), "no process is in %s; name one in which something runs", d)
 	}
 	if len(d.Processes) == 0 {
-		return nil, fault.Refuse("leave", "leaves the %d processes of %s as they are: they may open no more than %d files already; leave less", len(pids), f.Group.Path, p.Leave)
+		return nil, fault.Refuse("leave", "leaves the %d processes of %s as they are: they may open no more than %d files already; leave less", len(pids), d, p.Leave)
 	}
 	return d, nil
 }
@@ -138,10 +190,7 @@ func (p limited) ours() unix.Rlimit { return unix.Rlimit{Cur: p.After, Max: p.Be
 // apply lowers the limits of those that still run; what came after Prepare is
 // left out.
 func (d *descriptors) apply(_ context.Context, t fault.Target) error {
-	if _, err := d.Freezer.Asked(t); err != nil {
-		return err // another group, or none
-	}
-	if err := d.Freezer.Group.Spared(""); err != nil {
+	if err := d.check(t); err != nil {
 		return err
 	}
 	var todo []limited
@@ -161,7 +210,7 @@ func (d *descriptors) apply(_ context.Context, t fault.Target) error {
 		alive++
 	}
 	if alive == 0 {
-		return fmt.Errorf("%w: all %d processes of %s have ended", fault.ErrGone, len(d.Processes), d.Freezer.Group.Path)
+		return fmt.Errorf("%w: all %d processes of %s have ended", fault.ErrGone, len(d.Processes), d)
 	}
 	for i, p := range todo {
 		if err := p.set(p.ours()); err != nil {
@@ -203,17 +252,12 @@ func (d *descriptors) revert(t fault.Target) error {
 	return errors.Join(errs...)
 }
 
-// children are the processes of the group that are not in the record and have
+// children are the members that are not in the record and have
 // exactly the limits that one in the record was given.
 func (d *descriptors) children(t fault.Target) (found []limited, err error) {
-	if _, err := d.Freezer.Asked(t); errors.Is(err, fault.ErrGone) {
-		return nil, nil
-	} else if err != nil {
-		return nil, err
-	}
-	pids, err := d.Freezer.Group.Processes()
+	pids, err := d.members(t)
 	if err != nil {
-		return nil, fmt.Errorf("list processes of %s: %w", d.Freezer.Group.Path, err)
+		return nil, err
 	}
 	known := map[int]bool{}
 	for _, p := range d.Processes {
@@ -266,7 +310,7 @@ func (d *descriptors) observe(_ fault.Target, leave int, o *fault.Observation) e
 		}
 	}
 	o.Achieved = []fault.Measure{count("processes limited", limited)}
-	o.Detail = fmt.Sprintf("%d of the %d processes of %s run, %d are limited", alive, len(d.Processes), d.Freezer.Group.Path, limited)
+	o.Detail = fmt.Sprintf("%d of the %d processes of %s run, %d are limited", alive, len(d.Processes), d, limited)
 	if limited == 0 {
 		return nil
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/filesystemtest"
 	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
 const mib = 1 << 20
@@ -63,6 +64,7 @@ func opener() {
 // program is one in a group that opens files when it is told to.
 type program struct {
 	*proc.Process
+	file    string // that it runs
 	in, out *os.File
 }
 
@@ -105,7 +107,7 @@ func start(t testing.TB, dir string) program {
 	b := make([]byte, 20)
 	_, err = out.Read(b)
 	must(t, err)
-	return program{p, in, out}
+	return program{p, file, in, out}
 }
 
 // limit is a process's soft and hard limit of open files.
@@ -122,7 +124,7 @@ func TestDescriptorsHold(t *testing.T) {
 	p := start(t, dir)
 	found := unix.Rlimit{Cur: 777, Max: 999}
 	must(t, unix.Prlimit(p.PID, unix.RLIMIT_NOFILE, &found, nil))
-	c := prepare(t, Params{Which: "descriptors", Leave: 8, Group: path})
+	c := prepare(t, Params{Which: "descriptors", Leave: 8, Selection: scope.Selection{Scope: scope.Scope{Group: path}}})
 	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
 	if l := limit(t, p.PID); l.Cur >= found.Cur || l.Max != found.Max {
 		t.Errorf("the limits are %+v, they were %+v", l, found)
@@ -158,11 +160,34 @@ func TestDescriptorsHold(t *testing.T) {
 	t.Logf("asked to leave 8, got %d; %s", got, o.Detail)
 }
 
+// A program is named by its file: its processes are held and those of no other
+// program, of the same group.
+func TestOneProgram(t *testing.T) {
+	dir, _ := grouptest.New(t, grouptest.V2)
+	p, other := start(t, dir), start(t, dir)
+	found, theirs := limit(t, p.PID), limit(t, other.PID)
+	c := prepare(t, Params{Which: "descriptors", Leave: 8, Selection: scope.Selection{Executable: p.file}})
+	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
+	if got, answer := p.opens(t); got != 8 {
+		t.Errorf("the program opened %q, asked was to leave 8", answer)
+	}
+	if l := limit(t, other.PID); l != theirs {
+		t.Errorf("another program's limits are %+v, they were %+v", l, theirs)
+	}
+	if o := observe(t, c); o.State != fault.Present || o.Dose != fault.InForce {
+		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
+	}
+	must(t, Plugin{}.Revert(t.Context(), here, c))
+	if l := limit(t, p.PID); l != found {
+		t.Errorf("the limits are %+v, they were %+v", l, found)
+	}
+}
+
 // The twin: without the fault the same program opens all.
 func TestWithoutLimitAllAreOpened(t *testing.T) {
 	dir, path := grouptest.New(t, grouptest.V2)
 	p := start(t, dir)
-	c := prepare(t, Params{Which: "descriptors", Leave: 8, Group: path})
+	c := prepare(t, Params{Which: "descriptors", Leave: 8, Selection: scope.Selection{Scope: scope.Scope{Group: path}}})
 	if got, answer := p.opens(t); got != wanted {
 		t.Errorf("the program opened %q without any fault", answer)
 	}
@@ -175,7 +200,7 @@ func TestWithoutLimitAllAreOpened(t *testing.T) {
 func TestNoneLeft(t *testing.T) {
 	dir, path := grouptest.New(t, grouptest.V2)
 	p := start(t, dir)
-	c := prepare(t, Params{Which: "descriptors", Group: path})
+	c := prepare(t, Params{Which: "descriptors", Selection: scope.Selection{Scope: scope.Scope{Group: path}}})
 	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
 	if got, answer := p.opens(t); got != 0 {
 		t.Errorf("the program opened %q", answer)
@@ -192,7 +217,7 @@ func TestProcessEndsMeanwhile(t *testing.T) {
 	dir, path := grouptest.New(t, grouptest.V2)
 	first, second := start(t, dir), start(t, dir)
 	before := limit(t, second.PID)
-	c := prepare(t, Params{Which: "descriptors", Leave: 1, Group: path})
+	c := prepare(t, Params{Which: "descriptors", Leave: 1, Selection: scope.Selection{Scope: scope.Scope{Group: path}}})
 	must(t, first.Kill())
 	_, _ = first.Wait()
 	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
@@ -216,7 +241,7 @@ func TestProcessEndsMeanwhile(t *testing.T) {
 func TestOthersLimitStays(t *testing.T) {
 	dir, path := grouptest.New(t, grouptest.V2)
 	p := start(t, dir)
-	c := prepare(t, Params{Which: "descriptors", Leave: 8, Group: path})
+	c := prepare(t, Params{Which: "descriptors", Leave: 8, Selection: scope.Selection{Scope: scope.Scope{Group: path}}})
 	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
 	theirs := limit(t, p.PID)
 	theirs.Cur = 123
@@ -327,11 +352,11 @@ func TestRefusals(t *testing.T) {
 		"no ext4":             {"path", Params{Which: "inodes", Path: "/dev/shm"}, "/"},
 		"less free already":   {"leave", Params{Which: "inodes", Leave: 1e9, Path: dir}, "/"},
 		"the host's own":      {"leave", Params{Which: "inodes", Leave: 1, Path: "/"}, "/proc"},
-		"inodes of a group":   {"which", Params{Which: "inodes", Path: dir, Group: path}, "/"},
-		"nobody there":        {"group", Params{Which: "descriptors", Group: path}, "/"},
-		"whole host":          {"group", Params{Which: "descriptors", Group: "/"}, "/"},
+		"inodes of a group":   {"which", Params{Which: "inodes", Path: dir, Selection: scope.Selection{Scope: scope.Scope{Group: path}}}, "/"},
+		"nobody there":        {"group", Params{Which: "descriptors", Selection: scope.Selection{Scope: scope.Scope{Group: path}}}, "/"},
+		"whole host":          {"group", Params{Which: "descriptors", Selection: scope.Selection{Scope: scope.Scope{Group: "/"}}}, "/"},
 		"no service":          {"service", Params{Which: "descriptors"}, "/"},
-		"path of descriptors": {"path", Params{Which: "descriptors", Group: path, Path: dir}, "/"},
+		"path of descriptors": {"path", Params{Which: "descriptors", Selection: scope.Selection{Scope: scope.Scope{Group: path}}, Path: dir}, "/"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var refused *fault.RefusedError

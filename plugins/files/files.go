@@ -17,6 +17,7 @@ import (
 	"fmt"
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
 // Kind is the name of this fault.
@@ -32,11 +33,10 @@ const (
 
 // Params is what an experiment file may set.
 type Params struct {
-	Which   string `json:"which" jsonschema:"enum=descriptors,enum=inodes,title=descriptors or inodes,example=descriptors,description=What is taken: file descriptors of processes (with service or group)\\, or inodes of a file system (with path)"`
-	Leave   int    `json:"leave" jsonschema:"minimum=0,title=a number,example=8,description=How many are left: descriptors that each process may still open\\, or files that may still be made"`
-	Service string `json:"service,omitempty" jsonschema:"minLength=1,description=Service of the host whose processes get no descriptors; this or group"`
-	Group   string `json:"group,omitempty" jsonschema:"pattern=^/.,title=a path that begins with /,example=/svc/notes,description=Control group whose processes get no descriptors\\, as a path below the hierarchy; this or service"`
-	Path    string `json:"path,omitempty" jsonschema:"pattern=^/.,title=a path that begins with /,example=/data,description=Folder on the file system whose inodes are taken; one hidden folder is made in it"`
+	Which string `json:"which" jsonschema:"enum=descriptors,enum=inodes,title=descriptors or inodes,example=descriptors,description=What is taken: file descriptors of processes (with service\\, group\\, container or executable)\\, or inodes of a file system (with path)"`
+	Leave int    `json:"leave" jsonschema:"minimum=0,title=a number,example=8,description=How many are left: descriptors that each process may still open\\, or files that may still be made"`
+	scope.Selection
+	Path string `json:"path,omitempty" jsonschema:"pattern=^/.,title=a path that begins with /,example=/data,description=Folder on the file system whose inodes are taken; one hidden folder is made in it"`
 }
 
 // Change is the change record. One of the two is set.
@@ -79,12 +79,12 @@ func (Plugin) Prepare(_ context.Context, t fault.Target, p Params) (Change, erro
 	switch p.Which {
 	case whichDescriptors:
 		if p.Path != "" {
-			return c, fault.Refuse("path", "goes with inodes; descriptors are those of a service or group")
+			return c, fault.Refuse("path", "goes with inodes; descriptors are those of a service, group, container or program")
 		}
-		c.Descriptors, err = prepareDescriptors(p)
+		c.Descriptors, err = prepareDescriptors(t, p)
 	case whichInodes:
-		if p.Service != "" || p.Group != "" {
-			return c, fault.Refuse("which", "inodes are those of the file system at path; leave service and group out, or take descriptors")
+		if p.Selection != (scope.Selection{}) {
+			return c, fault.Refuse("which", "inodes are those of the file system at path; leave %s out, or take descriptors", p.Field())
 		}
 		c.Inodes, err = prepareInodes(t, p)
 	default:

@@ -6,6 +6,7 @@ import (
 	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/filesystemtest"
 	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
 func BenchmarkFault(b *testing.B) {
@@ -13,7 +14,7 @@ func BenchmarkFault(b *testing.B) {
 	device, number := filesystemtest.Device(b, mib)
 	none := number + per(" 0", " wbps=max")
 	faulttest.Bench(b, faulttest.Benchmark{
-		Plugin: driver, Params: Params{Write: "4MiB/s", Device: device, Group: path},
+		Plugin: driver, Params: Params{Write: "4MiB/s", Device: device, Scope: scope.Scope{Group: path}},
 		Tool: "write " + knob.File, Apply: grouptest.Write(b, dir, knob.File, entry(number, 4*mib)), Revert: grouptest.Write(b, dir, knob.File, none),
 	})
 }

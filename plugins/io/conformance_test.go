@@ -10,6 +10,7 @@ import (
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
 var driver = fault.NewDriver(Plugin{})
@@ -60,7 +61,7 @@ func set(n int) func(*faulttest.Host) error {
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	faulttest.Run(t, driver, faulttest.Case{
-		Params: Params{Device: "/data", Write: "1MiB/s", Service: grouptest.Service},
+		Params: Params{Device: "/data", Write: "1MiB/s", Scope: scope.Scope{Service: grouptest.Service}},
 		Setup:  onData(func(h *faulttest.Host, device string) error { return knob.Make(entry(device, found))(h) }),
 		Meter: func(h *faulttest.Host) ([]fault.Measure, error) {
 			n, err := written(h)
@@ -93,9 +94,9 @@ func TestConformanceOfRefusals(t *testing.T) {
 	faulttest.Refuses(t, driver, onData(func(h *faulttest.Host, device string) error {
 		return knob.Make(entry(device, found))(h)
 	}), map[string]Params{
-		"service": {Device: "/data", Write: "1MiB/s", Service: "nobody"},
-		"group":   {Device: "/data", Write: "1MiB/s", Group: "/"},
-		"device":  {Device: "/tmp", Write: "1MiB/s", Service: grouptest.Service},
-		"write":   {Device: "/data", Write: "6MiB/s", Service: grouptest.Service},
+		"service": {Device: "/data", Write: "1MiB/s", Scope: scope.Scope{Service: "nobody"}},
+		"group":   {Device: "/data", Write: "1MiB/s", Scope: scope.Scope{Group: "/"}},
+		"device":  {Device: "/tmp", Write: "1MiB/s", Scope: scope.Scope{Service: grouptest.Service}},
+		"write":   {Device: "/data", Write: "6MiB/s", Scope: scope.Scope{Service: grouptest.Service}},
 	})
 }

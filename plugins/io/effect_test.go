@@ -17,6 +17,7 @@ import (
 	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/filesystemtest"
 	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
 const mib = 1 << 20
@@ -158,7 +159,7 @@ func TestLimitIsAccurate(t *testing.T) {
 func TestWithoutLimitThereIsMore(t *testing.T) {
 	dir, path := grouptest.New(t, controller)
 	device, _ := filesystemtest.Device(t, 32*mib)
-	change := prepare(t, Params{Write: "4MiB/s", Device: device, Group: path})
+	change := prepare(t, Params{Write: "4MiB/s", Device: device, Scope: scope.Scope{Group: path}})
 	if bytes, _ := runs(t, dir, device, "w", 64<<10)(); bytes <= 4*mib*(1+within) {
 		t.Errorf("got %.0f bytes per second without any fault", bytes)
 	}
@@ -173,7 +174,7 @@ func TestOthersLimitStays(t *testing.T) {
 	dir, path := grouptest.New(t, controller)
 	device, number := filesystemtest.Device(t, mib)
 	_, other := filesystemtest.Device(t, mib)
-	c := prepare(t, Params{Write: "4MiB/s", ReadOps: "7/s", Device: device, Group: path})
+	c := prepare(t, Params{Write: "4MiB/s", ReadOps: "7/s", Device: device, Scope: scope.Scope{Group: path}})
 	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
 	write := kinds[1]
 	setLimit(t, dir, write, number, "333333")
@@ -205,7 +206,7 @@ func TestProcessesBelowAreRefused(t *testing.T) {
 	must(t, cgroup.Create(dir+"/below"))
 	grouptest.Named(t, "notes", dir+"/below")
 	var refused *fault.RefusedError
-	_, err := Plugin{}.Prepare(t.Context(), here, Params{Write: "4MiB/s", Device: device, Group: path})
+	_, err := Plugin{}.Prepare(t.Context(), here, Params{Write: "4MiB/s", Device: device, Scope: scope.Scope{Group: path}})
 	if onV2 {
 		must(t, err)
 		return
@@ -222,14 +223,14 @@ func TestRefusals(t *testing.T) {
 		field string
 		p     Params
 	}{
-		"no limit":      {"read", Params{Device: device, Group: path}},
-		"no rate":       {"write", Params{Write: "fast", Device: device, Group: path}},
-		"too little":    {"read", Params{Read: "1kB/s", Device: device, Group: path}},
-		"no operations": {"read_ops", Params{ReadOps: "0/s", Device: device, Group: path}},
-		"no device":     {"device", Params{Read: "1MB/s", Device: "/dev/none", Group: path}},
-		"no disk":       {"device", Params{Read: "1MB/s", Device: "/dev/shm", Group: path}},
-		"no group":      {"group", Params{Read: "1MB/s", Device: device, Group: path + "/none"}},
-		"whole host":    {"group", Params{Read: "1MB/s", Device: device, Group: "/"}},
+		"no limit":      {"read", Params{Device: device, Scope: scope.Scope{Group: path}}},
+		"no rate":       {"write", Params{Write: "fast", Device: device, Scope: scope.Scope{Group: path}}},
+		"too little":    {"read", Params{Read: "1kB/s", Device: device, Scope: scope.Scope{Group: path}}},
+		"no operations": {"read_ops", Params{ReadOps: "0/s", Device: device, Scope: scope.Scope{Group: path}}},
+		"no device":     {"device", Params{Read: "1MB/s", Device: "/dev/none", Scope: scope.Scope{Group: path}}},
+		"no disk":       {"device", Params{Read: "1MB/s", Device: "/dev/shm", Scope: scope.Scope{Group: path}}},
+		"no group":      {"group", Params{Read: "1MB/s", Device: device, Scope: scope.Scope{Group: path + "/none"}}},
+		"whole host":    {"group", Params{Read: "1MB/s", Device: device, Scope: scope.Scope{Group: "/"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var refused *fault.RefusedError

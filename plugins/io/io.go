@@ -22,6 +22,7 @@ import (
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/internal/group"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
 // Kind is the name of this fault.
@@ -36,8 +37,7 @@ type Params struct {
 	Write    string `json:"write,omitempty" jsonschema:"pattern=^[0-9]+([.][0-9]+)?([kMG]B|[KMG]iB)/s$,title=an amount per second,example=1MiB/s,description=What may be written; cgroup v1 does not hold buffered writes up"`
 	ReadOps  string `json:"read_ops,omitempty" jsonschema:"pattern=^[0-9]+/s$,title=a number per second,example=100/s,description=How many reads the device may get per second"`
 	WriteOps string `json:"write_ops,omitempty" jsonschema:"pattern=^[0-9]+/s$,title=a number per second,example=50/s,description=How many writes the device may get per second\\, those of the file system's own tables included"`
-	Service  string `json:"service,omitempty" jsonschema:"minLength=1,description=Service of the host whose processes are limited; this or group"`
-	Group    string `json:"group,omitempty" jsonschema:"pattern=^/.,title=a path that begins with /,example=/svc/notes,description=Control group whose processes are limited\\, as a path below the hierarchy (/svc holds all services of a lab host); this or service"`
+	scope.Scope
 }
 
 // Change is the change record.
@@ -94,7 +94,7 @@ func (Plugin) Prepare(_ context.Context, t fault.Target, p Params) (Change, erro
 	if c.Device, c.Name, err = wholeDevice(p.Device); err != nil {
 		return c, err
 	}
-	if c.Group, c.HandDown, err = find(p.Service, p.Group); err != nil {
+	if c.Group, c.HandDown, err = find(p.Scope); err != nil {
 		return c, err
 	}
 	for _, k := range kinds {
@@ -117,10 +117,10 @@ func (Plugin) Prepare(_ context.Context, t fault.Target, p Params) (Change, erro
 
 // find finds the group, and what it takes for it to have limits: on v1 the
 // controller is called blkio, on v2 io.
-func find(service, at string) (g group.Group, down *group.HandDown, err error) {
-	g, err = group.Find("blkio", service, at)
+func find(named scope.Scope) (g group.Group, down *group.HandDown, err error) {
+	g, err = group.Find("blkio", named)
 	if errors.Is(err, fault.ErrUnsupported) {
-		g, err = group.Find("io", service, at)
+		g, err = group.Find("io", named)
 	}
 	if err == nil {
 		down = g.HandDown("io")
@@ -140,11 +140,7 @@ func (c Change) reaches(p Params) error {
 	if err != nil || below == "" {
 		return err
 	}
-	field := "service"
-	if p.Group != "" {
-		field = "group"
-	}
-	return fault.Refuse(field, "limits of %s do not reach the processes of %s on cgroup v1; limit that group", c.Group.Path, below)
+	return fault.Refuse(p.Field(), "limits of %s do not reach the processes of %s on cgroup v1; limit that group", c.Group.Path, below)
 }
 
 var rateForm = regexp.MustCompile(`^([0-9]+(?:[.][0-9]+)?)([kMG]B|[KMG]iB)/s$`)

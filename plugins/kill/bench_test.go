@@ -6,13 +6,14 @@ import (
 
 	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/processtest"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
 func BenchmarkFault(b *testing.B) {
 	dir, path := processtest.Group(b)
 	var p *processtest.Program
 	faulttest.Bench(b, faulttest.Benchmark{
-		Plugin: driver, Params: Params{Group: path},
+		Plugin: driver, Params: Params{Selection: scope.Selection{Scope: scope.Scope{Group: path}}},
 		Ready: func() {
 			if p != nil {
 				_, _ = p.Wait()

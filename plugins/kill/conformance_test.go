@@ -8,6 +8,7 @@ import (
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/processtest"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
 var driver = fault.NewDriver(New())
@@ -36,7 +37,7 @@ func keeper(h *faulttest.Host) error {
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	faulttest.Run(t, driver, faulttest.Case{
-		Params: Params{Executable: program},
+		Params: Params{Selection: scope.Selection{Executable: program}},
 		Setup:  keeper,
 		Alone:  "a process that has ended belongs to nobody",
 	})
@@ -45,9 +46,9 @@ func TestConformance(t *testing.T) {
 func TestConformanceOfRefusals(t *testing.T) {
 	t.Parallel()
 	faulttest.Refuses(t, driver, keeper, map[string]Params{
-		"executable": {Executable: "nobody"},
-		"group":      {Group: "/"},
-		"signal":     {Executable: program, Signal: "HUP"},
-		"every":      {Executable: program, Every: "1us"},
+		"executable": {Selection: scope.Selection{Executable: "nobody"}},
+		"group":      {Selection: scope.Selection{Scope: scope.Scope{Group: "/"}}},
+		"signal":     {Selection: scope.Selection{Executable: program}, Signal: "HUP"},
+		"every":      {Selection: scope.Selection{Executable: program}, Every: "1us"},
 	})
 }

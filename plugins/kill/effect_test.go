@@ -16,6 +16,7 @@ import (
 	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/process"
 	"github.com/firedrill-io/firedrill/plugins/internal/processtest"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
 // killsAll injects p into a group of two programs and a third in a group below
@@ -32,7 +33,7 @@ func killsAll(t *testing.T, k *Plugin, signal string) (m faulttest.Measurement, 
 	}
 	other := processtest.Start(t, "notes", processtest.Idle)
 	m.Found = faulttest.Listing(t, nil, path)
-	c := inject(t, k, Params{Group: path, Signal: signal})
+	c := inject(t, k, Params{Selection: scope.Selection{Scope: scope.Scope{Group: path}}, Signal: signal})
 	o = settled(t, k, c)
 	if !proc.Alive(other.PID, other.StartTime) {
 		t.Error("a process outside the group was killed")
@@ -85,7 +86,7 @@ func TestWithoutSignalNothingEnds(t *testing.T) {
 func TestStubbornIsNotAchieved(t *testing.T) {
 	p := processtest.Start(t, "stubborn", processtest.Stubborn)
 	k := New()
-	c := inject(t, k, Params{Executable: p.Path, Signal: "TERM"})
+	c := inject(t, k, Params{Selection: scope.Selection{Executable: p.Path}, Signal: "TERM"})
 	defer func() { must(t, k.Revert(t.Context(), fault.Target{}, c)) }()
 	time.Sleep(200 * time.Millisecond)
 	o, err := k.Observe(t.Context(), fault.Target{}, c)
@@ -101,7 +102,7 @@ func TestEndedBeforeItsSignal(t *testing.T) {
 	dir, path := processtest.Group(t)
 	first, second := processtest.Start(t, "notes", processtest.Idle, dir), processtest.Start(t, "notes", processtest.Idle, dir)
 	k := New()
-	c, err := k.Prepare(t.Context(), fault.Target{}, Params{Group: path})
+	c, err := k.Prepare(t.Context(), fault.Target{}, Params{Selection: scope.Selection{Scope: scope.Scope{Group: path}}})
 	must(t, err)
 	must(t, first.Kill())
 	_, _ = first.Wait()
@@ -121,7 +122,7 @@ func TestEndedBeforeItsSignal(t *testing.T) {
 	must(t, k.Revert(t.Context(), fault.Target{}, c))
 	// All ended: nothing to do is no error, and no success either.
 	third := processtest.Start(t, "notes", processtest.Idle, dir)
-	c, err = k.Prepare(t.Context(), fault.Target{}, Params{Group: path})
+	c, err = k.Prepare(t.Context(), fault.Target{}, Params{Selection: scope.Selection{Scope: scope.Scope{Group: path}}})
 	must(t, err)
 	must(t, third.Kill())
 	_, _ = third.Wait()
@@ -135,7 +136,7 @@ func TestEndedBeforeItsSignal(t *testing.T) {
 // A pid that was given again is another process: the start time says so.
 func TestAnotherProcessOfTheSamePidIsLeft(t *testing.T) {
 	p := processtest.Start(t, "notes", processtest.Idle)
-	c, err := New().Prepare(t.Context(), fault.Target{}, Params{Executable: p.Path})
+	c, err := New().Prepare(t.Context(), fault.Target{}, Params{Selection: scope.Selection{Executable: p.Path}})
 	must(t, err)
 	id := c.Found[0]
 	id.Start--
@@ -153,7 +154,7 @@ func TestOnceIsOnce(t *testing.T) {
 	dir, path := processtest.Group(t)
 	processtest.Start(t, "notes", processtest.Idle, dir)
 	k := New()
-	c := inject(t, k, Params{Group: path})
+	c := inject(t, k, Params{Selection: scope.Selection{Scope: scope.Scope{Group: path}}})
 	settled(t, k, c)
 	anew := processtest.Start(t, "notes", processtest.Idle, dir)
 	must(t, k.Apply(t.Context(), fault.Target{}, c, fault.Now(), in(time.Minute)))
@@ -168,42 +169,42 @@ func TestOnceIsOnce(t *testing.T) {
 func TestNothingMatchedIsRefused(t *testing.T) {
 	_, path := processtest.Group(t)
 	for field, p := range map[string]Params{
-		"group":      {Group: path},
-		"executable": {Executable: "no-such-program"},
-		"service":    {Service: "nobody"},
-		"signal":     {Service: "nobody", Signal: "HUP"},
-		"every":      {Service: "nobody", Every: "1ms"},
+		"group":      {Selection: scope.Selection{Scope: scope.Scope{Group: path}}},
+		"executable": {Selection: scope.Selection{Executable: "no-such-program"}},
+		"service":    {Selection: scope.Selection{Scope: scope.Scope{Service: "nobody"}}},
+		"signal":     {Selection: scope.Selection{Scope: scope.Scope{Service: "nobody"}}, Signal: "HUP"},
+		"every":      {Selection: scope.Selection{Scope: scope.Scope{Service: "nobody"}}, Every: "1ms"},
 	} {
 		mustRefuse(t, p, field)
 	}
 	mustRefuse(t, Params{}, "service")
-	mustRefuse(t, Params{Service: "notes", Group: "/svc"}, "group")
-	mustRefuse(t, Params{Group: "/svc/../.."}, "group")
+	mustRefuse(t, Params{Selection: scope.Selection{Scope: scope.Scope{Service: "notes", Group: "/svc"}}}, "group")
+	mustRefuse(t, Params{Selection: scope.Selection{Scope: scope.Scope{Group: "/svc/../.."}}}, "group")
 }
 
 // Agent, guardian and plugins run the file of the test; sshd and pid 1 are found
 // by what they are.
 func TestSparesTheOperator(t *testing.T) {
-	mustRefuse(t, Params{Group: "/"}, "group")
+	mustRefuse(t, Params{Selection: scope.Selection{Scope: scope.Scope{Group: "/"}}}, "group")
 	own, err := os.Executable()
 	must(t, err)
-	mustRefuse(t, Params{Executable: own}, "executable")
+	mustRefuse(t, Params{Selection: scope.Selection{Executable: own}}, "executable")
 	first, err := process.Read(1)
 	must(t, err)
-	mustRefuse(t, Params{Executable: first.Name}, "executable")
+	mustRefuse(t, Params{Selection: scope.Selection{Executable: first.Name}}, "executable")
 	dir, path := processtest.Group(t)
 	must(t, cgroup.Create(dir+"/below"))
 	processtest.Start(t, "notes", processtest.Idle, dir)
 	sshd := processtest.Start(t, "sshd", processtest.Idle, dir+"/below")
-	mustRefuse(t, Params{Group: path}, "group")
-	mustRefuse(t, Params{Executable: sshd.Path}, "executable")
+	mustRefuse(t, Params{Selection: scope.Selection{Scope: scope.Scope{Group: path}}}, "group")
+	mustRefuse(t, Params{Selection: scope.Selection{Executable: sshd.Path}}, "executable")
 }
 
 // A name is data: one with quotes and blanks in it selects what is called so.
 func TestNameWithQuotes(t *testing.T) {
 	p := processtest.Start(t, `it's "quoted" $(x)`, processtest.Idle)
 	k := New()
-	c := inject(t, k, Params{Executable: filepath.Base(p.Path)})
+	c := inject(t, k, Params{Selection: scope.Selection{Executable: filepath.Base(p.Path)}})
 	if o := settled(t, k, c); o.Dose != fault.Exercised {
 		t.Errorf("observed %+v", o)
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/firedrill-io/firedrill/plugins/internal/keep"
 	"github.com/firedrill-io/firedrill/plugins/internal/process"
 	"github.com/firedrill-io/firedrill/plugins/internal/rounds"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
 // Kind is the name of this fault.
@@ -35,21 +36,19 @@ const leastEvery = 100 * time.Millisecond
 
 // Params is what an experiment file may set.
 type Params struct {
-	Service    string `json:"service,omitempty" jsonschema:"minLength=1,description=Service of the host whose processes are killed; this\\, group or executable"`
-	Group      string `json:"group,omitempty" jsonschema:"pattern=^/.,title=a path that begins with /,example=/svc/notes,description=Control group whose processes are killed\\, those of groups below it too\\, as a path below the hierarchy"`
-	Executable string `json:"executable,omitempty" jsonschema:"minLength=1,example=postgres,description=Program whose processes are killed: the path of its file\\, or the name of the file or script"`
-	Signal     string `json:"signal,omitempty" jsonschema:"enum=KILL,enum=TERM,default=KILL,description=Signal: KILL can't be caught\\, TERM lets programs end in order"`
-	Every      string `json:"every,omitempty" jsonschema:"pattern=^([0-9]+([.][0-9]+)?(ms|s|m|h))+$,title=a duration,example=5s,description=Kill again and again at this interval\\, what was started anew too (default: once)"`
+	scope.Selection
+	Signal string `json:"signal,omitempty" jsonschema:"enum=KILL,enum=TERM,default=KILL,description=Signal: KILL can't be caught\\, TERM lets programs end in order"`
+	Every  string `json:"every,omitempty" jsonschema:"pattern=^([0-9]+([.][0-9]+)?(ms|s|m|h))+$,title=a duration,example=5s,description=Kill again and again at this interval\\, what was started anew too (default: once)"`
 }
 
 // Change is the change record.
 type Change struct {
-	Version   int               `json:"version"`
-	Owner     string            `json:"owner"` // names the injection's mark
-	Selection process.Selection `json:"selection"`
-	Found     []process.ID      `json:"found"` // when it was prepared
-	Signal    unix.Signal       `json:"signal"`
-	Every     time.Duration     `json:"every,omitempty"` // 0: once
+	Version   int             `json:"version"`
+	Owner     string          `json:"owner"` // names the injection's mark
+	Selection scope.Selection `json:"selection"`
+	Found     []process.ID    `json:"found"` // when it was prepared
+	Signal    unix.Signal     `json:"signal"`
+	Every     time.Duration   `json:"every,omitempty"` // 0: once
 }
 
 // changeVersion is the version of Change this package writes.
@@ -83,7 +82,7 @@ func (*Plugin) Describe() fault.Info {
 // Prepare implements fault.Plugin.
 func (*Plugin) Prepare(_ context.Context, _ fault.Target, p Params) (Change, error) {
 	c := Change{Version: changeVersion, Owner: keep.NewOwner(), Signal: unix.SIGKILL,
-		Selection: process.Selection{Service: p.Service, Group: p.Group, Executable: p.Executable}}
+		Selection: p.Selection}
 	switch p.Signal {
 	case "", "KILL":
 	case "TERM":

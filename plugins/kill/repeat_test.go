@@ -13,6 +13,7 @@ import (
 	"github.com/firedrill-io/firedrill/internal/proc"
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/internal/processtest"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
 // A repetition kills what is started anew, and ends with its end, though nobody
@@ -21,7 +22,7 @@ func TestRepeatsUntilItsEnd(t *testing.T) {
 	dir, path := processtest.Group(t)
 	processtest.Start(t, "notes", processtest.Idle, dir)
 	k := New()
-	c, err := k.Prepare(t.Context(), fault.Target{}, Params{Group: path, Every: "150ms"})
+	c, err := k.Prepare(t.Context(), fault.Target{}, Params{Selection: scope.Selection{Scope: scope.Scope{Group: path}}, Every: "150ms"})
 	must(t, err)
 	must(t, k.Apply(t.Context(), fault.Target{}, c, 0, in(300*time.Millisecond)))
 	must(t, k.Apply(t.Context(), fault.Target{}, c, 0, in(900*time.Millisecond))) // renewed
@@ -62,7 +63,7 @@ func TestRepetitionEndsWithRevertAndWithItsProcess(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir, path := processtest.Group(t)
 			processtest.Start(t, "notes", processtest.Idle, dir)
-			c, err := New().Prepare(t.Context(), fault.Target{}, Params{Group: path, Every: "100ms"})
+			c, err := New().Prepare(t.Context(), fault.Target{}, Params{Selection: scope.Selection{Scope: scope.Scope{Group: path}}, Every: "100ms"})
 			must(t, err)
 			defer func() { must(t, New().Revert(t.Context(), fault.Target{}, c)) }()
 			repeater := elsewhere(t, c)

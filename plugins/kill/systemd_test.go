@@ -6,6 +6,7 @@ import (
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
 // A service that systemd starts again each time is killed each time, wherever it
@@ -15,7 +16,7 @@ func TestOnServiceOfSystemd(t *testing.T) {
 	grouptest.Units(t, map[string]string{name + ".service": "[Unit]\nStartLimitIntervalSec=0\n[Service]\nSlice=fdtest-deep.slice\nExecStart=/bin/sleep 1000\nRestart=always\nRestartSec=50ms\n"})
 	grouptest.StartUnits(t, name+".service")
 	k := New()
-	c, err := k.Prepare(t.Context(), fault.Target{}, Params{Service: name, Every: "300ms"})
+	c, err := k.Prepare(t.Context(), fault.Target{}, Params{Selection: scope.Selection{Scope: scope.Scope{Service: name}}, Every: "300ms"})
 	must(t, err)
 	first := grouptest.ReadUnit(t, name+".service")
 	if len(c.Found) != 1 || c.Found[0].PID != first.MainPID {

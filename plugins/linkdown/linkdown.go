@@ -15,13 +15,14 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/firedrill-io/firedrill/internal/netns"
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/internal/container"
+	"github.com/firedrill-io/firedrill/plugins/internal/network"
 )
 
 // Kind is the name of this fault.
@@ -32,15 +33,16 @@ func init() { fault.Register(Kind, fault.NewDriver(Plugin{})) }
 // Params is what an experiment file may set.
 type Params struct {
 	Device string `json:"device" jsonschema:"minLength=1,example=eth1,description=Network device that is set down"`
+	container.Named
 }
 
 // Change is the change record.
 type Change struct {
 	Version int    `json:"version"`
 	Owner   string `json:"owner"`
-	NetNS   uint64 `json:"netns"` // inode
-	Index   int    `json:"index"`
-	Device  string `json:"device"`
+	network.Place
+	Index  int    `json:"index"`
+	Device string `json:"device"`
 	// Alias is the device's alias (ip-link(8)) as it was found: while the fault is
 	// there, the alias says whose it is.
 	Alias string `json:"alias"`
@@ -73,7 +75,7 @@ func (Plugin) Describe() fault.Info {
 		PluginVersion: "1.0.0",
 		Touches:       []string{"link", "address", "route", "neighbour"},
 		ConflictKeys:  []string{"link-state"},
-		Needs:         fault.Needs{Capabilities: []string{"CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_SYS_ADMIN"}},
+		Needs:         fault.Needs{Capabilities: []string{"CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_SYS_ADMIN", "CAP_SYS_PTRACE"}},
 		Protection:    []fault.Protection{fault.ProtectPluginTimer, fault.ProtectGuardian, fault.ProtectJournal},
 		Destroys:      fault.DestroysConnections,
 	}
@@ -82,8 +84,15 @@ func (Plugin) Describe() fault.Info {
 // Prepare implements fault.Plugin.
 func (Plugin) Prepare(_ context.Context, t fault.Target, p Params) (c Change, err error) {
 	c = Change{Version: changeVersion, Owner: rand.Text(), Device: p.Device}
-	err = inside(t, 0, func(inode uint64) error {
-		c.NetNS = inode
+	var ns *netns.NS
+	if c.Place, ns, err = network.Find(t, p.Container); err != nil {
+		return c, err
+	}
+	defer ns.Close()
+	if p.Container != "" && c.Container == nil {
+		return c, fault.Refuse("container", "has the network of the host itself; leave container out to set down a device of the host")
+	}
+	err = ns.Do(func() error {
 		link, err := netlink.LinkByName(p.Device)
 		var missing netlink.LinkNotFoundError
 		switch {
@@ -108,7 +117,10 @@ func (Plugin) Prepare(_ context.Context, t fault.Target, p Params) (c Change, er
 
 // Apply implements fault.Plugin.
 func (l Plugin) Apply(_ context.Context, t fault.Target, c Change, _, _ fault.BootTime) error {
-	return inside(t, c.NetNS, func(uint64) error {
+	if err := c.Check(); err != nil {
+		return err
+	}
+	return c.Do(t, func() error {
 		link, err := c.find()
 		if err != nil {
 			return err
@@ -155,7 +167,7 @@ func (l Plugin) lower(c Change, link netlink.Link) error {
 // it stays as they want it, what went with it comes back all the same, and the
 // answer is fault.ErrStuck.
 func (Plugin) Revert(_ context.Context, t fault.Target, c Change) error {
-	return inside(t, c.NetNS, func(uint64) error {
+	err := c.Do(t, func() error {
 		link, err := c.find()
 		if err != nil {
 			return err
@@ -188,6 +200,10 @@ func (Plugin) Revert(_ context.Context, t fault.Target, c Change) error {
 		}
 		return nil
 	})
+	if err == nil {
+		err = c.Check()
+	}
+	return err
 }
 
 // find returns the device of the record; fault.ErrGone if it is another one now.
@@ -206,20 +222,3 @@ func (c Change) find() (netlink.Link, error) {
 }
 
 func isUp(link netlink.Link) bool { return link.Attrs().RawFlags&unix.IFF_UP != 0 }
-
-// inside runs fn in the target's network namespace; fault.ErrGone if its inode is
-// another one than that of the target or, unless 0, of the record.
-func inside(t fault.Target, inode uint64, fn func(inode uint64) error) error {
-	ns, err := netns.Open(t.NetNS.Path)
-	if errors.Is(err, unix.ENOENT) {
-		return fmt.Errorf("network namespace %s: %w", t.NetNS.Path, fault.ErrGone)
-	}
-	if err != nil {
-		return err
-	}
-	defer ns.Close()
-	if !slices.Contains([]uint64{0, ns.Inode()}, t.NetNS.Inode) || !slices.Contains([]uint64{0, ns.Inode()}, inode) {
-		return fmt.Errorf("%w: the network namespace is another one now, %d", fault.ErrGone, ns.Inode())
-	}
-	return ns.Do(func() error { return fn(ns.Inode()) })
-}

@@ -14,7 +14,7 @@ import (
 // marked as ours; exercised, that the kernel refused a packet for it.
 func (Plugin) Observe(_ context.Context, t fault.Target, c Change) (fault.Observation, error) {
 	o := fault.Observation{State: fault.Absent, Dose: fault.NotInForce, Asked: devices(1), Achieved: devices(0)}
-	err := inside(t, c.NetNS, func(uint64) error {
+	err := c.Do(t, func() error {
 		link, err := c.find()
 		if err != nil {
 			return err
@@ -35,7 +35,11 @@ func (Plugin) Observe(_ context.Context, t fault.Target, c Change) (fault.Observ
 		}
 		return nil
 	})
+	if err == nil {
+		err = c.Check()
+	}
 	if errors.Is(err, fault.ErrGone) {
+		o.Dose = fault.NotInForce
 		o.Detail, err = err.Error(), nil
 	}
 	return o, err

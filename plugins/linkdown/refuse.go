@@ -2,17 +2,14 @@ package linkdown
 
 import (
 	"fmt"
-	"net/netip"
 	"strings"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/internal/network"
 )
-
-// sshd is the port of the operator's way in.
-const sshd = 22
 
 // refuse refuses a device whose way back is not in our hands, and one through
 // which the operator comes.
@@ -31,7 +28,7 @@ func refuse(t fault.Target, link netlink.Link) error {
 		}
 		return err
 	}
-	operators, err := sessions()
+	operators, err := network.Logins()
 	if err != nil {
 		return err
 	}
@@ -59,22 +56,6 @@ func carried(index int, all []netlink.Link) netlink.Link {
 		}
 	}
 	return nil
-}
-
-// sessions are the peers that are connected to sshd here.
-func sessions() (peers []netip.AddrPort, err error) {
-	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
-		sockets, err := netlink.SocketDiagTCP(family)
-		if err != nil {
-			return nil, fmt.Errorf("list TCP connections: %w", err)
-		}
-		for _, s := range sockets {
-			if addr, ok := netip.AddrFromSlice(s.ID.Destination); ok && s.ID.SourcePort == sshd && s.ID.DestinationPort != 0 {
-				peers = append(peers, netip.AddrPortFrom(addr.Unmap(), s.ID.DestinationPort))
-			}
-		}
-	}
-	return peers, nil
 }
 
 // Attributes of RTM_GETNEXTHOP, include/uapi/linux/nexthop.h.

@@ -7,6 +7,7 @@ import (
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
 var driver = fault.NewDriver(New())
@@ -37,7 +38,7 @@ const found = "734003200"
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	faulttest.Run(t, driver, faulttest.Case{
-		Params: Params{Limit: "256MiB", Service: grouptest.Service},
+		Params: Params{Limit: "256MiB", Scope: scope.Scope{Service: grouptest.Service}},
 		Setup:  knob.Make(found),
 		Meter: func(h *faulttest.Host) ([]fault.Measure, error) {
 			text, err := knob.Read(h)
@@ -67,7 +68,7 @@ func TestConformanceOfHigh(t *testing.T) {
 	}
 	brake := grouptest.Knob{Controller: "memory", File: highFile}
 	faulttest.Run(t, driver, faulttest.Case{
-		Params: Params{High: "256MiB", Service: grouptest.Service},
+		Params: Params{High: "256MiB", Scope: scope.Scope{Service: grouptest.Service}},
 		Setup:  brake.Make(found),
 		Meter: func(h *faulttest.Host) ([]fault.Measure, error) {
 			text, err := brake.Read(h)
@@ -84,10 +85,10 @@ func TestConformanceOfHigh(t *testing.T) {
 func TestConformanceOfRefusals(t *testing.T) {
 	t.Parallel()
 	faulttest.Refuses(t, driver, knob.Make(found), map[string]Params{
-		"service": {Limit: "256MiB", Service: "../svc"},
-		"group":   {Limit: "256MiB", Group: "/svc/nobody"},
-		"limit":   {Limit: "1GiB", Service: grouptest.Service},
-		"fill":    {Fill: "90%", Service: grouptest.Service},
-		"reserve": {Limit: "256MiB", Reserve: "1GiB", Service: grouptest.Service},
+		"service": {Limit: "256MiB", Scope: scope.Scope{Service: "../svc"}},
+		"group":   {Limit: "256MiB", Scope: scope.Scope{Group: "/svc/nobody"}},
+		"limit":   {Limit: "1GiB", Scope: scope.Scope{Service: grouptest.Service}},
+		"fill":    {Fill: "90%", Scope: scope.Scope{Service: grouptest.Service}},
+		"reserve": {Limit: "256MiB", Reserve: "1GiB", Scope: scope.Scope{Service: grouptest.Service}},
 	})
 }

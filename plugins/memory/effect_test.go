@@ -9,6 +9,7 @@ import (
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
 var (
@@ -21,7 +22,7 @@ var (
 func TestLimitHolds(t *testing.T) {
 	dir, path := grouptest.New(t, "memory", tuned)
 	list := faulttest.Listing(t, nil, path)
-	c := prepare(t, Params{Limit: "64MiB", Group: path})
+	c := prepare(t, Params{Limit: "64MiB", Scope: scope.Scope{Group: path}})
 	must(t, New().Apply(t.Context(), here, c, 0, 0))
 	limit, counts := number(t, dir, knob.File), enforced(t, dir)
 	if limit != 64*mib || counts != 64*mib {
@@ -50,7 +51,7 @@ func TestLimitHolds(t *testing.T) {
 // The twin: without the fault the same program gets what it asks for.
 func TestWithoutLimitTheProgramGetsMore(t *testing.T) {
 	dir, path := grouptest.New(t, "memory", tuned)
-	c := prepare(t, Params{Limit: "64MiB", Group: path})
+	c := prepare(t, Params{Limit: "64MiB", Scope: scope.Scope{Group: path}})
 	if said := grouptest.Hold(t, 128*mib, dir).Says(); said != "held\n" {
 		t.Errorf("the program said %q without any fault", said)
 	}
@@ -66,7 +67,7 @@ func TestWithoutLimitTheProgramGetsMore(t *testing.T) {
 // it, and if they grow after that, the kernel does.
 func TestLimitBelowUsageIsRefused(t *testing.T) {
 	dir, path := grouptest.New(t, "memory", tuned)
-	p := Params{Limit: "64MiB", Group: path}
+	p := Params{Limit: "64MiB", Scope: scope.Scope{Group: path}}
 	c := prepare(t, p)
 	if said := grouptest.Hold(t, 128*mib, dir).Says(); said != "held\n" {
 		t.Fatalf("the program said %q", said)

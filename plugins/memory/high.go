@@ -23,7 +23,7 @@ func prepareHigh(p Params) (*high, error) {
 	if err != nil {
 		return nil, err
 	}
-	g, err := group.Find("memory", p.Service, p.Group)
+	g, err := group.Find("memory", p.Scope)
 	if err != nil {
 		return nil, err
 	}

@@ -34,7 +34,7 @@ func prepareLimit(p Params) (limit, error) {
 	if p.OOM != "" && p.OOM != oomRefused && p.OOM != oomAllowed {
 		return limit{}, fault.Refuse("oom", "%q is neither %s nor %s", p.OOM, oomRefused, oomAllowed)
 	}
-	g, err := group.Find("memory", p.Service, p.Group)
+	g, err := group.Find("memory", p.Scope)
 	if err != nil {
 		return limit{}, err
 	}

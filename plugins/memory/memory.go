@@ -25,6 +25,7 @@ import (
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/internal/keep"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
 // Kind is the name of this fault.
@@ -39,9 +40,8 @@ type Params struct {
 	Fill     string `json:"fill,omitempty" jsonschema:"pattern=^[0-9]+([.][0-9]+)?(%|KiB|MiB|GiB)$,title=a percentage of the host's memory or an amount,example=90%,description=Memory of the whole host that is taken: until 90% are in use\\, or 2GiB; without service and group; this\\, limit or high"`
 	Reserve  string `json:"reserve,omitempty" jsonschema:"pattern=^[0-9]+([.][0-9]+)?(%|KiB|MiB|GiB)$,title=a percentage of the host's memory or an amount,example=512MiB,default=256MiB,description=With fill: what stays available to others\\, 64MiB at least; fill gives back what they lack of it"`
 	Pressure string `json:"pressure,omitempty" jsonschema:"pattern=^[0-9]+([.][0-9]+)?%$,title=a percentage of time,example=25%,default=10%,description=With fill: share of time in which programs may wait for want of memory; fill gives back when it is more"`
-	Service  string `json:"service,omitempty" jsonschema:"minLength=1,description=Service of the host whose processes are limited; this or group"`
-	Group    string `json:"group,omitempty" jsonschema:"pattern=^/.,title=a path that begins with /,example=/svc/notes,description=Control group whose processes are limited\\, as a path below the hierarchy (/svc holds all services of a lab host); this or service"`
-	OOM      string `json:"oom,omitempty" jsonschema:"enum=refused,enum=allowed,default=refused,description=With limit\\, what to do where the processes use more already: refused sets no limit; allowed sets it (cgroup v2 only) and the kernel kills until they use less"`
+	scope.Scope
+	OOM string `json:"oom,omitempty" jsonschema:"enum=refused,enum=allowed,default=refused,description=With limit\\, what to do where the processes use more already: refused sets no limit; allowed sets it (cgroup v2 only) and the kernel kills until they use less"`
 }
 
 // Change is the change record. Without High and Fill it is of a limit.
@@ -103,8 +103,8 @@ func (p Params) alone() error {
 		return fault.Refuse("high", "is given beside limit; give one of them")
 	case p.Fill != "" && (p.Limit != "" || p.High != ""):
 		return fault.Refuse("fill", "is given beside another one; give one of limit, high and fill")
-	case p.Fill != "" && (p.Service != "" || p.Group != ""):
-		return fault.Refuse("fill", "is for the whole host; leave service and group out, or give limit, which leaves the group as little and takes nothing")
+	case p.Fill != "" && p.Given():
+		return fault.Refuse("fill", "is for the whole host; leave %s out, or give limit, which leaves the group as little and takes nothing", p.Field())
 	case p.Fill == "" && p.Reserve != "":
 		return fault.Refuse("reserve", "goes with fill; leave it out")
 	case p.Fill == "" && p.Pressure != "":

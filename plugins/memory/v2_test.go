@@ -9,6 +9,7 @@ import (
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
 	"github.com/firedrill-io/firedrill/plugins/internal/process"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
 // foundHigh is a brake that was there: 900 MiB.
@@ -35,7 +36,7 @@ func TestOOMAllowed(t *testing.T) {
 	if !onV2 {
 		_, path := grouptest.New(t, "memory", tuned)
 		var refused *fault.RefusedError
-		if _, err := New().Prepare(t.Context(), here, Params{Limit: "64MiB", Group: path, OOM: oomAllowed}); !errors.As(err, &refused) || refused.Field != "oom" {
+		if _, err := New().Prepare(t.Context(), here, Params{Limit: "64MiB", Scope: scope.Scope{Group: path}, OOM: oomAllowed}); !errors.As(err, &refused) || refused.Field != "oom" {
 			t.Errorf("error %v, want a refusal of oom", err)
 		}
 		return
@@ -45,7 +46,7 @@ func TestOOMAllowed(t *testing.T) {
 	if said := load.Says(); said != "held\n" {
 		t.Fatalf("the program said %q", said)
 	}
-	c := prepare(t, Params{Limit: "64MiB", Group: path, OOM: oomAllowed})
+	c := prepare(t, Params{Limit: "64MiB", Scope: scope.Scope{Group: path}, OOM: oomAllowed})
 	if c.OOMGroup != "0" {
 		t.Errorf("memory.oom.group was recorded as %q", c.OOMGroup)
 	}
@@ -71,7 +72,7 @@ func TestBrakeIsPutBack(t *testing.T) {
 		return // v1 needs none
 	}
 	dir, path := group2(t)
-	c := prepare(t, Params{Limit: "64MiB", Group: path})
+	c := prepare(t, Params{Limit: "64MiB", Scope: scope.Scope{Group: path}})
 	must(t, c.Brake.Apply(here))
 	if o := observe(t, c); o.State != fault.Partial {
 		t.Errorf("with the brake alone: observed %s", o.State)
@@ -92,13 +93,13 @@ func TestBrakeIsPutBack(t *testing.T) {
 func TestHighSlowsDown(t *testing.T) {
 	if !onV2 {
 		_, path := grouptest.New(t, "memory", tuned)
-		if _, err := New().Prepare(t.Context(), here, Params{High: "64MiB", Group: path}); !errors.Is(err, fault.ErrUnsupported) {
+		if _, err := New().Prepare(t.Context(), here, Params{High: "64MiB", Scope: scope.Scope{Group: path}}); !errors.Is(err, fault.ErrUnsupported) {
 			t.Errorf("error %v, want %v", err, fault.ErrUnsupported)
 		}
 		return
 	}
 	dir, path := group2(t)
-	c := prepare(t, Params{High: "64MiB", Group: path})
+	c := prepare(t, Params{High: "64MiB", Scope: scope.Scope{Group: path}})
 	must(t, New().Apply(t.Context(), here, c, 0, 0))
 	load, held := holds(t, dir)
 	if held {
@@ -122,7 +123,7 @@ func TestWithoutHighTheProgramGoesOn(t *testing.T) {
 		return
 	}
 	dir, path := group2(t)
-	c := prepare(t, Params{High: "64MiB", Group: path})
+	c := prepare(t, Params{High: "64MiB", Scope: scope.Scope{Group: path}})
 	if _, held := holds(t, dir); !held {
 		t.Error("the program does not get 128 MiB without any fault")
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/faulttest"
+	"github.com/firedrill-io/firedrill/plugins/internal/processtest"
 	"github.com/firedrill-io/firedrill/plugins/internal/traffic"
 	"github.com/firedrill-io/firedrill/plugins/internal/traffictest"
 )
@@ -235,6 +236,7 @@ func must(t testing.TB, err error) {
 }
 
 func TestMain(m *testing.M) {
+	processtest.Main()
 	// Each check loads programs several times over.
 	if err := flag.Set("rapid.checks", "6"); err != nil {
 		panic(err)

@@ -60,7 +60,7 @@ func (*Partition) Describe() fault.Info {
 		ContractVersion: fault.ContractVersion,
 		PluginVersion:   "1",
 		Touches:         []string{"qdisc", "filter", "bpf", "route", "rule"},
-		Needs:           fault.Needs{Capabilities: []string{"CAP_NET_ADMIN", "CAP_BPF"}, Features: []string{"bpf-tc"}},
+		Needs:           fault.Needs{Capabilities: []string{"CAP_NET_ADMIN", "CAP_BPF", "CAP_SYS_ADMIN", "CAP_SYS_PTRACE"}, Features: []string{"bpf-tc"}},
 		Protection:      []fault.Protection{fault.ProtectKernelLease, fault.ProtectPluginTimer, fault.ProtectGuardian, fault.ProtectJournal},
 		Destroys:        fault.DestroysNothing,
 	}
@@ -69,16 +69,12 @@ func (*Partition) Describe() fault.Info {
 // Prepare checks the parameters and reads the devices. It loads programs and
 // fills tries that no device refers to yet: they end with this process.
 func (p *Partition) Prepare(_ context.Context, t fault.Target, params Params) (Change, error) {
-	rule, err := params.Rule()
-	if err != nil {
-		return Change{}, err
-	}
-	s, err := traffic.Open(t)
+	s, begun, err := traffic.Begin(t, params.Selection, traffic.Action{})
 	if err != nil {
 		return Change{}, err
 	}
 	defer s.Close()
-	c := Change{Change: traffic.NewChange(t, s, rule, traffic.Action{}), Way: WayBPF}
+	c := Change{Change: begun, Way: WayBPF}
 	if p.noBPF {
 		err = unix.ENOSYS
 	} else {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/firedrill-io/firedrill/internal/netns"
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/internal/network"
 	"github.com/firedrill-io/firedrill/plugins/internal/traffic"
 )
 
@@ -37,10 +38,12 @@ func prepareRoutes(s *traffic.Space, c Change, params Params, reason string) (Ch
 		return c, fault.Refuse("from", only, "from", reason)
 	case len(params.Devices) > 0:
 		return c, fault.Refuse("devices", only, "devices", reason)
+	case c.Rule.Group != nil:
+		return c, fault.Refuse(params.Field(), only, params.Field(), reason)
 	case covers(c.Rule.To, c.Exempt):
 		return c, fault.Refuse("to", "the control connection goes to one of these peers, and without BPF it can't be exempted: %s", reason)
 	}
-	operators, err := sessions(s.NS)
+	operators, err := logins(s.NS)
 	if err != nil {
 		return c, err
 	}
@@ -55,22 +58,11 @@ func prepareRoutes(s *traffic.Space, c Change, params Params, reason string) (Ch
 	return c, err
 }
 
-// sessions are the peers that are connected to sshd here.
-func sessions(ns *netns.NS) (peers []netip.AddrPort, err error) {
-	err = ns.Do(func() error {
-		for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
-			sockets, err := netlink.SocketDiagTCP(family)
-			if err != nil {
-				return fmt.Errorf("list TCP connections: %w", err)
-			}
-			for _, s := range sockets {
-				addr, ok := netip.AddrFromSlice(s.ID.Destination)
-				if ok && s.ID.SourcePort == traffic.SSHD && s.ID.DestinationPort != 0 {
-					peers = append(peers, netip.AddrPortFrom(addr.Unmap(), s.ID.DestinationPort))
-				}
-			}
-		}
-		return nil
+// logins are the peers that are connected to sshd here.
+func logins(ns *netns.NS) (peers []netip.AddrPort, err error) {
+	err = ns.Do(func() (err error) {
+		peers, err = network.Logins()
+		return err
 	})
 	return peers, err
 }

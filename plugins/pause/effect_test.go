@@ -12,6 +12,7 @@ import (
 	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/group"
 	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
 var here = fault.Target{}
@@ -40,7 +41,7 @@ func TestPauseHolds(t *testing.T) {
 			spinner := grouptest.Spin(t, dir+"/below")
 			goes(t, spinner.PID)
 			list := faulttest.Listing(t, nil, path)
-			c := prepare(t, Params{Group: path})
+			c := prepare(t, Params{Selection: scope.Selection{Scope: scope.Scope{Group: path}}})
 			if c.Freezer.V1 != (version == "freezer") {
 				t.Fatalf("found %+v", c.Freezer)
 			}
@@ -71,7 +72,7 @@ func TestPauseHolds(t *testing.T) {
 func TestWithoutPauseTheProgramRuns(t *testing.T) {
 	dir, path := grouptest.New(t, grouptest.V2)
 	spinner := grouptest.Spin(t, dir)
-	c := prepare(t, Params{Group: path})
+	c := prepare(t, Params{Selection: scope.Selection{Scope: scope.Scope{Group: path}}})
 	goes(t, spinner.PID)
 	if o := observe(t, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
 		t.Errorf("observed %s, %s without any fault", o.State, o.Dose)
@@ -83,7 +84,7 @@ func TestFrozenBelowStays(t *testing.T) {
 	dir, path := grouptest.New(t, grouptest.V2)
 	must(t, cgroup.Create(dir+"/below"))
 	must(t, cgroup.Freeze(dir+"/below", true))
-	c := prepare(t, Params{Group: path})
+	c := prepare(t, Params{Selection: scope.Selection{Scope: scope.Scope{Group: path}}})
 	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
 	must(t, Plugin{}.Revert(t.Context(), here, c))
 	if got := grouptest.Text(t, dir+"/below", "cgroup.freeze"); got != "1" {
@@ -97,7 +98,7 @@ func TestFrozenBelowStays(t *testing.T) {
 func TestNobodyToPause(t *testing.T) {
 	dir, path := grouptest.New(t, grouptest.V2)
 	load := grouptest.Spin(t, dir)
-	c := prepare(t, Params{Group: path})
+	c := prepare(t, Params{Selection: scope.Selection{Scope: scope.Scope{Group: path}}})
 	must(t, load.Kill())
 	_, _ = load.Wait()
 	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
@@ -111,7 +112,7 @@ func TestNobodyToPause(t *testing.T) {
 // somebody else, is not touched.
 func TestRestartedMeanwhile(t *testing.T) {
 	dir, path := grouptest.New(t, grouptest.V2)
-	c := prepare(t, Params{Group: path})
+	c := prepare(t, Params{Selection: scope.Selection{Scope: scope.Scope{Group: path}}})
 	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
 	must(t, os.Remove(dir))
 	must(t, cgroup.Create(dir))
@@ -127,13 +128,13 @@ func TestRestartedMeanwhile(t *testing.T) {
 // What carries Firedrill is refused, also where it came after Prepare.
 func TestSpared(t *testing.T) {
 	dir, path := grouptest.New(t, grouptest.V2)
-	c := prepare(t, Params{Group: path})
+	c := prepare(t, Params{Selection: scope.Selection{Scope: scope.Scope{Group: path}}})
 	grouptest.Self(t, dir)
 	var refused *fault.RefusedError
 	if err := (Plugin{}).Apply(t.Context(), here, c, 0, 0); !errors.As(err, &refused) {
 		t.Errorf("apply: error %v, want a refusal", err)
 	}
-	if _, err := (Plugin{}).Prepare(t.Context(), here, Params{Group: path}); !errors.As(err, &refused) || refused.Field != "group" {
+	if _, err := (Plugin{}).Prepare(t.Context(), here, Params{Selection: scope.Selection{Scope: scope.Scope{Group: path}}}); !errors.As(err, &refused) || refused.Field != "group" {
 		t.Errorf("prepare: error %v, want a refusal of group", err)
 	}
 	if got := grouptest.Text(t, dir, "cgroup.freeze"); got != "0" {
@@ -148,7 +149,7 @@ func TestHeldFromAboveIsRefused(t *testing.T) {
 	must(t, cgroup.Freeze(dir, true))
 	must(t, cgroup.WaitFrozen(dir+"/below", time.Second))
 	var refused *fault.RefusedError
-	if _, err := (Plugin{}).Prepare(t.Context(), here, Params{Group: filepath.Join(path, "below")}); !errors.As(err, &refused) || refused.Field != "group" {
+	if _, err := (Plugin{}).Prepare(t.Context(), here, Params{Selection: scope.Selection{Scope: scope.Scope{Group: filepath.Join(path, "below")}}}); !errors.As(err, &refused) || refused.Field != "group" {
 		t.Errorf("error %v, want a refusal of group", err)
 	}
 }

@@ -7,6 +7,10 @@
 // program can't notice, refuse or outlive it, and processes that start meanwhile
 // stop as well. Timers of the processes go on: what ran out is late, all at once.
 // On v1 a stopped process does not even die by SIGKILL until it is let go.
+//
+// A program that is named by its executable has no freezer of its own: its processes
+// and those that descend from them get SIGSTOP, which their parents can see, and
+// anybody may let them go on. Those that begin meanwhile stop with the next renewal.
 package pause
 
 import (
@@ -17,6 +21,7 @@ import (
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/internal/group"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
 // Kind is the name of this fault.
@@ -33,15 +38,33 @@ const window = 100 * time.Millisecond
 
 // Params is what an experiment file may set.
 type Params struct {
-	Service string `json:"service,omitempty" jsonschema:"minLength=1,description=Service of the host whose processes are stopped; this or group"`
-	Group   string `json:"group,omitempty" jsonschema:"pattern=^/.,title=a path that begins with /,example=/svc/notes,description=Control group whose processes are stopped\\, as a path below the hierarchy (/svc holds all services of a lab host); this or service"`
+	scope.Selection
 }
 
-// Change is the change record. The group was not frozen before: one that was is
-// refused.
+// Change is the change record, of a group or of a program. Nothing of it stood still
+// before: what did is refused.
 type Change struct {
 	Version int           `json:"version"`
-	Freezer group.Freezer `json:"freezer"`
+	Freezer group.Freezer `json:"freezer,omitzero"`
+	Program *program      `json:"program,omitempty"`
+}
+
+// pausable is what is stopped, of either kind.
+type pausable interface {
+	fmt.Stringer
+	Asked(fault.Target) (bool, error)
+	Frozen() (bool, error)
+	Freeze(t fault.Target, limit time.Duration) error
+	Thaw(fault.Target) error
+	// Watch measures how long its processes are on a CPU in a while.
+	Watch(ctx context.Context, while time.Duration) (processes int, ran time.Duration, err error)
+}
+
+func (c Change) pausable() pausable {
+	if c.Program != nil {
+		return c.Program
+	}
+	return c.Freezer
 }
 
 // changeVersion is the version of Change this package writes.
@@ -56,11 +79,11 @@ var _ fault.Plugin[Params, Change] = Plugin{}
 func (Plugin) Describe() fault.Info {
 	return fault.Info{
 		Kind:          Kind,
-		Summary:       "Stops the processes of a service, or of a control group, and lets them go on.",
+		Summary:       "Stops the processes of a service, a control group or a program, and lets them go on.",
 		PluginVersion: "1.0.0",
-		Touches:       []string{"the freezer of a control group"},
+		Touches:       []string{"the freezer of a control group", "processes"},
 		ConflictKeys:  []string{"freezer"},
-		Needs:         fault.Needs{Capabilities: []string{"CAP_DAC_OVERRIDE"}},
+		Needs:         fault.Needs{Capabilities: []string{"CAP_DAC_OVERRIDE", "CAP_KILL", "CAP_SYS_PTRACE"}},
 		Protection:    []fault.Protection{fault.ProtectPluginTimer, fault.ProtectGuardian, fault.ProtectJournal},
 		Destroys:      fault.DestroysNothing,
 	}
@@ -68,42 +91,44 @@ func (Plugin) Describe() fault.Info {
 
 // Prepare implements fault.Plugin.
 func (Plugin) Prepare(_ context.Context, t fault.Target, p Params) (Change, error) {
-	f, err := group.FindFreezer(p.Service, p.Group)
-	if err != nil {
-		return Change{}, err
+	c := Change{Version: changeVersion}
+	var err error
+	if p.Executable != "" {
+		c.Program, err = findProgram(p.Selection)
+	} else {
+		c.Freezer, err = group.FindFreezer(p.Scope)
 	}
-	c := Change{Version: changeVersion, Freezer: f}
+	if err != nil {
+		return c, err
+	}
+	f := c.pausable()
 	asked, err := f.Asked(t)
 	if err != nil {
 		return c, err
 	}
 	stopped, err := f.Frozen()
 	if err != nil {
-		return c, fmt.Errorf("read freezer of %s: %w", f.Group.Path, err)
+		return c, fmt.Errorf("read what of %s stands still: %w", f, err)
 	}
 	if asked || stopped {
-		field := "service"
-		if p.Group != "" {
-			field = "group"
-		}
-		return c, fault.Refuse(field, "somebody stopped %s, or a group above it, already; let it go on first", f.Group.Path)
+		return c, fault.Refuse(p.Field(), "somebody stopped %s, or a group above it, already; let it go on first", f)
 	}
 	return c, nil
 }
 
 // Apply implements fault.Plugin.
 func (Plugin) Apply(_ context.Context, t fault.Target, c Change, _, _ fault.BootTime) error {
-	return c.Freezer.Freeze(t, stopTime)
+	return c.pausable().Freeze(t, stopTime)
 }
 
 // Revert implements fault.Plugin.
-func (Plugin) Revert(_ context.Context, t fault.Target, c Change) error { return c.Freezer.Thaw(t) }
+func (Plugin) Revert(_ context.Context, t fault.Target, c Change) error { return c.pausable().Thaw(t) }
 
-// Observe implements fault.Plugin. Present means that the group is asked to stop;
-// in force, that the kernel counts all its processes as stopped; exercised, that
+// Observe implements fault.Plugin. Present means that the group is asked to stop, or
+// a process of the program stands still; in force, that all processes do by the kernel's count; exercised, that
 // there are some and that none of them was on a CPU for a while.
 func (Plugin) Observe(ctx context.Context, t fault.Target, c Change) (fault.Observation, error) {
-	f := c.Freezer
+	f := c.pausable()
 	o := fault.Observation{State: fault.Absent, Dose: fault.NotInForce, Asked: []fault.Measure{frozen(true)}}
 	asked, err := f.Asked(t)
 	if errors.Is(err, fault.ErrGone) {
@@ -115,15 +140,15 @@ func (Plugin) Observe(ctx context.Context, t fault.Target, c Change) (fault.Obse
 	}
 	stopped, err := f.Frozen()
 	if err != nil {
-		return o, fmt.Errorf("read freezer of %s: %w", f.Group.Path, err)
+		return o, fmt.Errorf("read what of %s stands still: %w", f, err)
 	}
 	o.Achieved = []fault.Measure{frozen(stopped)}
 	if !asked {
-		o.Detail = f.Group.Path + " goes on"
+		o.Detail = f.String() + " goes on"
 		return o, nil
 	}
 	o.State = fault.Present
-	pids, ran, err := f.Group.Watch(ctx, window)
+	pids, ran, err := f.Watch(ctx, window)
 	if err != nil {
 		return o, err
 	}
@@ -136,7 +161,7 @@ func (Plugin) Observe(ctx context.Context, t fault.Target, c Change) (fault.Obse
 	o.Achieved = append(o.Achieved,
 		fault.Measure{Name: "processes held", Value: float64(pids), Unit: "processes"},
 		fault.Measure{Name: "cpu time meanwhile", Value: float64(ran.Microseconds()), Unit: "µs"})
-	o.Detail = fmt.Sprintf("%s holds %d processes, which used %v of CPU in %v", f.Group.Path, pids, ran, window)
+	o.Detail = fmt.Sprintf("%s holds %d processes, which used %v of CPU in %v", f, pids, ran, window)
 	return o, nil
 }
 

@@ -6,11 +6,12 @@ import (
 
 	"github.com/firedrill-io/firedrill/internal/cgroup"
 	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
 // A service of systemd stays paused across a daemon-reload.
 func TestOnServiceOfSystemd(t *testing.T) {
-	grouptest.OnUnit(t, driver, Params{Service: "fd-sleeper"}, "cgroup.freeze", func(t *testing.T, dir string) {
+	grouptest.OnUnit(t, driver, Params{Selection: scope.Selection{Scope: scope.Scope{Service: "fd-sleeper"}}}, "cgroup.freeze", func(t *testing.T, dir string) {
 		spinner := grouptest.Spin(t, dir)
 		must(t, cgroup.WaitFrozen(dir, 5*time.Second)) // it stops as it comes in
 		if ran := held(spinner.PID); ran != 0 {

@@ -7,6 +7,7 @@ import (
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
 var driver = fault.NewDriver(Plugin{})
@@ -25,7 +26,7 @@ const found = "345"
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	faulttest.Run(t, driver, faulttest.Case{
-		Params: Params{Limit: 12, Service: grouptest.Service},
+		Params: Params{Limit: 12, Scope: scope.Scope{Service: grouptest.Service}},
 		Setup:  knob.Make(found),
 		Meter: func(h *faulttest.Host) ([]fault.Measure, error) {
 			text, err := knob.Read(h)
@@ -45,11 +46,11 @@ func TestConformanceOfRefusals(t *testing.T) {
 		field string
 		p     Params
 	}{
-		"no service":     {"service", Params{Limit: 12, Service: "nobody"}},
-		"whole host":     {"group", Params{Limit: 12, Group: "/"}},
-		"no change":      {"limit", Params{Limit: 345, Service: grouptest.Service}},
-		"below one":      {"limit", Params{Service: grouptest.Service}},
-		"service, group": {"group", Params{Limit: 12, Service: grouptest.Service, Group: "/svc/demo"}},
+		"no service":     {"service", Params{Limit: 12, Scope: scope.Scope{Service: "nobody"}}},
+		"whole host":     {"group", Params{Limit: 12, Scope: scope.Scope{Group: "/"}}},
+		"no change":      {"limit", Params{Limit: 345, Scope: scope.Scope{Service: grouptest.Service}}},
+		"below one":      {"limit", Params{Scope: scope.Scope{Service: grouptest.Service}}},
+		"service, group": {"group", Params{Limit: 12, Scope: scope.Scope{Service: grouptest.Service, Group: "/svc/demo"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

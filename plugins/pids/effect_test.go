@@ -13,6 +13,7 @@ import (
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
 // roleForker is a copy of the test binary that starts wanted programs in the group
@@ -85,7 +86,7 @@ func TestLimitHolds(t *testing.T) {
 		t.Run(found, func(t *testing.T) {
 			dir, path := grouptest.New(t, "pids", [2]string{limitFile, found})
 			list := faulttest.Listing(t, nil, path)
-			c := prepare(t, Params{Limit: limit, Group: path})
+			c := prepare(t, Params{Limit: limit, Scope: scope.Scope{Group: path}})
 			must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
 			if o := observe(t, c); o.State != fault.Present || o.Dose != fault.InForce {
 				t.Errorf("before any fork: observed %s, %s", o.State, o.Dose)
@@ -114,7 +115,7 @@ func TestLimitHolds(t *testing.T) {
 // The twin: without the fault the same program gets all.
 func TestWithoutLimitTheProgramGetsAll(t *testing.T) {
 	dir, path := grouptest.New(t, "pids")
-	c := prepare(t, Params{Limit: limit, Group: path})
+	c := prepare(t, Params{Limit: limit, Scope: scope.Scope{Group: path}})
 	if got, _, answer := fork(t, dir); got != wanted {
 		t.Errorf("%d of %d programs without any fault: %s", got, wanted, answer)
 	}
@@ -131,7 +132,7 @@ func TestMoreRunThanTheLimit(t *testing.T) {
 	for end := time.Now().Add(5 * time.Second); grouptest.Text(t, dir, currentFile) < "3" && time.Now().Before(end); {
 		time.Sleep(10 * time.Millisecond) // until it has threads
 	}
-	c := prepare(t, Params{Limit: 1, Group: path})
+	c := prepare(t, Params{Limit: 1, Scope: scope.Scope{Group: path}})
 	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
 	if grouptest.Text(t, dir, currentFile) == "0" {
 		t.Error("the program is gone")
@@ -152,14 +153,14 @@ func TestMoreRunThanTheLimit(t *testing.T) {
 // The greatest limit is the one that the kernel takes, and no other.
 func TestGreatestLimit(t *testing.T) {
 	dir, path := grouptest.New(t, "pids")
-	c := prepare(t, Params{Limit: most, Group: path})
+	c := prepare(t, Params{Limit: most, Scope: scope.Scope{Group: path}})
 	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
 	if err := cgroup.Write(dir, limitFile, "4194306"); err == nil {
 		t.Error("the kernel takes more")
 	}
 	must(t, Plugin{}.Revert(t.Context(), here, c))
 	var refused *fault.RefusedError
-	if _, err := (Plugin{}).Prepare(t.Context(), here, Params{Limit: most + 1, Group: path}); !errors.As(err, &refused) || refused.Field != "limit" {
+	if _, err := (Plugin{}).Prepare(t.Context(), here, Params{Limit: most + 1, Scope: scope.Scope{Group: path}}); !errors.As(err, &refused) || refused.Field != "limit" {
 		t.Errorf("error %v, want a refusal of limit", err)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/firedrill-io/firedrill/internal/cgroup"
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/internal/group"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
 // Kind is the name of this fault.
@@ -36,9 +37,8 @@ const unlimited = "max"
 
 // Params is what an experiment file may set.
 type Params struct {
-	Limit   int    `json:"limit" jsonschema:"minimum=1,maximum=4194304,title=a number of processes and threads,example=32,description=How many processes and threads the group may have\\, those that run already included"`
-	Service string `json:"service,omitempty" jsonschema:"minLength=1,description=Service of the host whose processes are limited; this or group"`
-	Group   string `json:"group,omitempty" jsonschema:"pattern=^/.,title=a path that begins with /,example=/svc/notes,description=Control group whose processes are limited\\, as a path below the hierarchy (/svc holds all services of a lab host); this or service"`
+	Limit int `json:"limit" jsonschema:"minimum=1,maximum=4194304,title=a number of processes and threads,example=32,description=How many processes and threads the group may have\\, those that run already included"`
+	scope.Scope
 }
 
 // Change is the change record.
@@ -80,7 +80,7 @@ func (Plugin) Prepare(_ context.Context, _ fault.Target, p Params) (Change, erro
 	if p.Limit < 1 || p.Limit > most {
 		return Change{}, fault.Refuse("limit", "is %d; give 1 to %d", p.Limit, most)
 	}
-	g, err := group.Find("pids", p.Service, p.Group)
+	g, err := group.Find("pids", p.Scope)
 	if err != nil {
 		return Change{}, err
 	}

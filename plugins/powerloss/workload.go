@@ -9,6 +9,7 @@ import (
 	"github.com/firedrill-io/firedrill/plugins/internal/connection"
 	"github.com/firedrill-io/firedrill/plugins/internal/filesystem"
 	"github.com/firedrill-io/firedrill/plugins/internal/group"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 	"github.com/firedrill-io/firedrill/plugins/internal/traffic"
 	"github.com/firedrill-io/firedrill/plugins/internal/unit"
 )
@@ -102,7 +103,7 @@ func findGroups(t fault.Target, p Params) (all []group.Freezer, err error) {
 		return nil, fault.Refuse("services", "neither services nor groups are given; name those that lose their power (a host of the lab loses it through a power controller: give its agent one with --power)")
 	}
 	add := func(field, service, path string) error {
-		f, err := group.FindFreezer(service, path)
+		f, err := group.FindFreezer(scope.Scope{Service: service, Group: path})
 		if err == nil {
 			err = canLose(t, f)
 		}

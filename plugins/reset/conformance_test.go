@@ -8,11 +8,15 @@ import (
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/faulttest"
+	"github.com/firedrill-io/firedrill/plugins/internal/processtest"
 )
 
 var driver = fault.NewDriver(New())
 
-func TestMain(m *testing.M) { faulttest.Main(m, driver) }
+func TestMain(m *testing.M) {
+	processtest.Main()
+	faulttest.Main(m, driver)
+}
 
 const address = "127.0.0.1:5001"
 

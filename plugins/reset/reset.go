@@ -15,14 +15,14 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/firedrill-io/firedrill/internal/netns"
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/internal/connection"
 	"github.com/firedrill-io/firedrill/plugins/internal/keep"
+	"github.com/firedrill-io/firedrill/plugins/internal/network"
 	"github.com/firedrill-io/firedrill/plugins/internal/process"
 	"github.com/firedrill-io/firedrill/plugins/internal/rounds"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
 // Kind is the name of this fault.
@@ -30,18 +30,15 @@ const Kind fault.Kind = "reset"
 
 func init() { fault.Register(Kind, fault.NewDriver(New())) }
 
-// sshd is the port of the operator's way in, which is spared.
-const sshd = 22
-
 // Change is the change record.
 type Change struct {
-	Version int              `json:"version"`
-	Owner   string           `json:"owner"` // names the injection's mark
-	NetNS   uint64           `json:"netns"` // inode
-	Rule    Rule             `json:"rule"`
-	Exempt  []netip.AddrPort `json:"exempt,omitempty"`
-	Found   int              `json:"found"` // connections that matched when it was prepared
-	Every   time.Duration    `json:"every,omitempty"`
+	Version int    `json:"version"`
+	Owner   string `json:"owner"` // names the injection's mark
+	network.Place
+	Rule   Rule             `json:"rule"`
+	Exempt []netip.AddrPort `json:"exempt,omitempty"`
+	Found  int              `json:"found"` // connections that matched when it was prepared
+	Every  time.Duration    `json:"every,omitempty"`
 }
 
 // changeVersion is the version of Change this package writes.
@@ -63,10 +60,10 @@ var _ fault.Plugin[Params, Change] = (*Plugin)(nil)
 func (*Plugin) Describe() fault.Info {
 	return fault.Info{
 		Kind:          Kind,
-		Summary:       "Resets established TCP connections by peer, address and port, once or again and again; new ones work.",
+		Summary:       "Resets established TCP connections by peer, address, port and process, once or again and again; new ones work.",
 		PluginVersion: "1.0.0",
 		Touches:       []string{"connections"},
-		Needs:         fault.Needs{Capabilities: []string{"CAP_NET_ADMIN", "CAP_SYS_ADMIN"}, Features: []string{"inet-diag-destroy"}},
+		Needs:         fault.Needs{Capabilities: []string{"CAP_NET_ADMIN", "CAP_SYS_ADMIN", "CAP_SYS_PTRACE"}, Features: []string{"inet-diag-destroy"}},
 		Protection:    []fault.Protection{fault.ProtectPluginTimer, fault.ProtectGuardian, fault.ProtectJournal},
 		Destroys:      fault.DestroysConnections,
 	}
@@ -79,8 +76,18 @@ func (*Plugin) Prepare(_ context.Context, t fault.Target, p Params) (c Change, e
 	if c.Rule, c.Every, err = p.parse(); err != nil {
 		return c, err
 	}
-	err = inside(t, 0, func(inode uint64) error {
-		c.NetNS = inode
+	var ns *netns.NS
+	if c.Place, ns, err = network.Find(t, p.Container); err != nil {
+		return c, err
+	}
+	defer ns.Close()
+	if p.Selection != (scope.Selection{}) && c.Container == nil {
+		c.Rule.Of = p.Selection
+		if _, err := c.Rule.Of.Find(); err != nil {
+			return c, err
+		}
+	}
+	err = ns.Do(func() error {
 		if err := connection.Probe(); err != nil {
 			return err
 		}
@@ -96,7 +103,7 @@ func (r *Plugin) Apply(ctx context.Context, t fault.Target, c Change, _, until f
 	if err := process.SameBoot(t); err != nil {
 		return err
 	}
-	if err := inside(t, c.NetNS, func(uint64) error { return nil }); err != nil {
+	if err := c.Do(t, c.Check); err != nil {
 		return err
 	}
 	return r.runner.Apply(r.plan(t, c), until, fault.Logger(ctx))
@@ -113,7 +120,7 @@ func (r *Plugin) plan(t fault.Target, c Change) rounds.Plan[connection.Connectio
 		Owner: c.Owner,
 		Every: c.Every,
 		Round: func() (done []connection.Connection, missed int, err error) {
-			err = inside(t, c.NetNS, func(uint64) error {
+			err = c.Do(t, func() error {
 				done, missed, err = r.round(c)
 				return err
 			})
@@ -123,7 +130,7 @@ func (r *Plugin) plan(t fault.Target, c Change) rounds.Plan[connection.Connectio
 			if len(done) == 0 {
 				return 0, nil
 			}
-			err = inside(t, c.NetNS, func(uint64) error {
+			err = c.Do(t, func() error {
 				n, err = gone(done)
 				return err
 			})
@@ -164,9 +171,13 @@ func connected(s connection.State) bool {
 
 // matching lists what the rule means, without the operator's ways in.
 func (c Change) matching() ([]connection.Connection, error) {
+	held, err := c.Rule.held()
+	if err != nil {
+		return nil, err
+	}
 	all, err := connection.List(connected)
 	return slices.DeleteFunc(all, func(s connection.Connection) bool {
-		return s.Local.Port() == sshd || s.Remote.Port() == sshd || !c.Rule.matches(s) ||
+		return s.Local.Port() == network.SSHD || s.Remote.Port() == network.SSHD || held != nil && !held[s.Inode] || !c.Rule.matches(s) ||
 			slices.Contains(c.Exempt, plain(s.Remote)) || slices.Contains(c.Exempt, plain(s.Local)) // the broker may be on this host
 	}), err
 }
@@ -193,25 +204,6 @@ func gone(done []connection.Connection) (int, error) {
 		}
 	}
 	return n, nil
-}
-
-// inside runs fn in the target's network namespace; fault.ErrGone if its inode is
-// another one than that of the target or, unless 0, of the record.
-func inside(t fault.Target, inode uint64, fn func(inode uint64) error) error {
-	ns, err := netns.Open(t.NetNS.Path)
-	if errors.Is(err, unix.ENOENT) {
-		return fmt.Errorf("network namespace %s: %w", t.NetNS.Path, fault.ErrGone)
-	}
-	if err != nil {
-		return err
-	}
-	defer ns.Close()
-	for _, want := range []uint64{t.NetNS.Inode, inode} {
-		if want != 0 && want != ns.Inode() {
-			return fmt.Errorf("network namespace %d is %d now: %w", want, ns.Inode(), fault.ErrGone)
-		}
-	}
-	return ns.Do(func() error { return fn(ns.Inode()) })
 }
 
 // Observe implements fault.Plugin. Present means that all sockets that were to be

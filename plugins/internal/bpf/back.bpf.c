@@ -42,7 +42,7 @@ int fd_back(struct __sk_buff *skb)
 	if (from[0] == w->near[0] && from[1] == w->near[1] && from[2] == w->near[2])
 		return TC_ACT_SHOT;
 	__sync_fetch_and_add(&w->packets, 1);
-	if (skb->mark == CANARY)
+	if (is_canary(skb))
 		w->canary_at = bpf_ktime_get_boot_ns();
 	// The pair took it for somebody else's, by its address.
 	bpf_skb_change_type(skb, PACKET_HOST);

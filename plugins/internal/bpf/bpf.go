@@ -5,7 +5,7 @@
 // different size in one array of maps 5.10) and uses no BTF of the kernel.
 package bpf
 
-//go:generate go run github.com/cilium/ebpf/cmd/bpf2go -go-package bpf -target bpfel,bpfeb -type rule -type count -type prefix -type exemption -type name -type entry Cut cut.bpf.c -- -O2 -Wall -Werror -I/usr/include/x86_64-linux-gnu -g
+//go:generate go run github.com/cilium/ebpf/cmd/bpf2go -go-package bpf -target bpfel,bpfeb -type rule -type count -type prefix -type exemption -type name -type entry -type end Cut cut.bpf.c -- -O2 -Wall -Werror -I/usr/include/x86_64-linux-gnu -g
 //go:generate go run github.com/cilium/ebpf/cmd/bpf2go -go-package bpf -target bpfel,bpfeb -type way Back back.bpf.c -- -O2 -Wall -Werror -I/usr/include/x86_64-linux-gnu -g
 
 // Slots is how many injections one device carries at once.
@@ -16,6 +16,13 @@ const Ranges = 4
 
 // Canary marks packets (SO_MARK, socket(7)) that a meter sends to be acted upon.
 const Canary = 0x46440001
+
+// GroupCanary marks those that count as packets of the control group that a rule is
+// about.
+const GroupCanary = 0x46440002
+
+// Ends is how many ends of sockets the table of one device knows of control groups.
+const Ends = 4096
 
 // The directions of a rule, as seen from the host.
 const (

@@ -27,6 +27,9 @@
 
 #define RANGES 4
 #define LOOPBACK 1 // the index of this device, in every namespace
+#define ENDS 4096
+#define DEPTH 32 // how deep below the root a control group may be
+#define LEARNED (30 * 1000000000ULL) // how long an end is held true that sent a packet
 #define DIR_IN 1
 #define DIR_OUT 2
 
@@ -45,6 +48,7 @@ struct range {
 struct rule {
 	__u64 until;         // CLOCK_BOOTTIME ns; a packet later than this passes
 	__u64 owner;         // names the injection; 0: the slot is free
+	__u64 group;         // only packets of sockets of this cgroup v2 id; 0: all
 	__u32 direction;     // DIR_IN | DIR_OUT
 	__u32 protocol;      // IPPROTO_*; 0: any
 	__u32 local_matters; // the local address must be in locals[slot]
@@ -76,6 +80,14 @@ struct prefix {
 	struct address addr;
 };
 
+// end is this host's end of a socket of a control group.
+struct end {
+	__u64 group;
+	struct address addr;
+	__u32 port;
+	__u32 protocol;
+};
+
 struct exemption {
 	struct address addr; // zero: any
 	__u16 port;          // host byte order
@@ -87,6 +99,7 @@ struct exemption {
 const struct rule *unused_rule __attribute__((unused));
 const struct count *unused_count __attribute__((unused));
 const struct prefix *unused_prefix __attribute__((unused));
+const struct end *unused_end __attribute__((unused));
 const struct exemption *unused_exemption __attribute__((unused));
 
 struct prefixes {
@@ -142,6 +155,16 @@ struct {
 	__type(key, struct exemption);
 	__type(value, __u32);
 } fd_exempt SEC(".maps");
+
+// Which ends belong to control groups of rules, until when (CLOCK_BOOTTIME ns) that
+// is held true. A packet that comes in has no socket yet to be asked. Ends are put
+// here when a rule is set or renewed, and by each packet that a group sends.
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, ENDS);
+	__type(key, struct end);
+	__type(value, __u64);
+} fd_ends SEC(".maps");
 
 struct packet {
 	struct prefix peer, local;
@@ -256,6 +279,45 @@ static __always_inline int matches(const struct rule *r, __u32 slot, const struc
 		if (!locals || !bpf_map_lookup_elem(locals, &key))
 			return 0;
 	}
+	return 1;
+}
+
+// sent_by says whether the socket of a packet on its way out belongs to a group or
+// to one below it. The loop needs not know how deep the group is: in a namespace of
+// control groups nobody can tell.
+static __always_inline int sent_by(struct __sk_buff *skb, __u64 group)
+{
+	for (int level = 1; level < DEPTH; level++) {
+		__u64 id = bpf_skb_ancestor_cgroup_id(skb, level);
+		if (id == group)
+			return 1;
+		if (!id)
+			return 0;
+	}
+	return 0;
+}
+
+// of_group says whether a packet is one of a group's, and learns from those that
+// it sends what to take for its own of those that come in.
+static __always_inline int of_group(struct __sk_buff *skb, __u32 dir, __u64 group, __u64 now, const struct packet *p)
+{
+	struct end e = {};
+	__u64 *until, renewed;
+
+	if (skb->mark == GROUP_CANARY)
+		return 1;
+	e.group = group;
+	e.addr = p->local.addr;
+	e.port = p->local_port;
+	e.protocol = p->protocol;
+	until = bpf_map_lookup_elem(&fd_ends, &e);
+	if (dir == DIR_IN)
+		return p->has_ports && until && now <= *until;
+	if (!sent_by(skb, group))
+		return 0;
+	renewed = now + LEARNED;
+	if (p->has_ports && (!until || *until < now + LEARNED / 2))
+		bpf_map_update_elem(&fd_ends, &e, &renewed, BPF_ANY);
 	return 1;
 }
 
@@ -379,6 +441,8 @@ __attribute__((noinline)) int step(struct __sk_buff *skb, __u32 dir, __u32 slot,
 	now = bpf_ktime_get_boot_ns();
 	if (now > r->until)
 		return NEXT; // the lease ran out: heal by ourselves
+	if (r->group && (!of_group(skb, dir, r->group, now, p) || !(r->direction & dir)))
+		return NEXT;
 	if (r->relay) {
 		__u64 *alive = bpf_map_lookup_elem(&fd_alive, &slot);
 		if (!alive || now > *alive)
@@ -397,7 +461,7 @@ __attribute__((noinline)) int step(struct __sk_buff *skb, __u32 dir, __u32 slot,
 	__sync_fetch_and_add(hits, 1);
 	c->packets++;
 	c->bytes += skb->len;
-	if (skb->mark == CANARY) {
+	if (is_canary(skb)) {
 		c->canaries++;
 		c->canary_at = now;
 	}
@@ -422,7 +486,10 @@ static __always_inline int bend(struct __sk_buff *skb, __u32 dir)
 		if (i < from)
 			continue;
 		struct rule *r = bpf_map_lookup_elem(&fd_rules, &slot);
-		if (!r || !r->owner || !(r->direction & dir))
+		if (!r || !r->owner)
+			continue;
+		// A group's packets out say which of those that come in are its own.
+		if (!(r->direction & dir) && !(r->group && dir == DIR_OUT))
 			continue;
 		int verdict = step(skb, dir, slot, &p);
 		if (verdict != NEXT)

@@ -22,6 +22,17 @@ type CutCount struct {
 	CanaryAt uint64
 }
 
+type CutEnd struct {
+	_     structs.HostLayout
+	Group uint64
+	Addr  struct {
+		_ structs.HostLayout
+		B [16]uint8
+	}
+	Port     uint32
+	Protocol uint32
+}
+
 type CutEntry struct {
 	_     structs.HostLayout
 	Bytes uint16
@@ -66,6 +77,7 @@ type CutRule struct {
 	_            structs.HostLayout
 	Until        uint64
 	Owner        uint64
+	Group        uint64
 	Direction    uint32
 	Protocol     uint32
 	LocalMatters uint32
@@ -90,6 +102,7 @@ type CutRule struct {
 const (
 	CutMapFdAlive         = "fd_alive"
 	CutMapFdCounts        = "fd_counts"
+	CutMapFdEnds          = "fd_ends"
 	CutMapFdExempt        = "fd_exempt"
 	CutMapFdLocals        = "fd_locals"
 	CutMapFdNames         = "fd_names"
@@ -99,6 +112,7 @@ const (
 	CutProgFdIn           = "fd_in"
 	CutProgFdOut          = "fd_out"
 	CutVarUnusedCount     = "unused_count"
+	CutVarUnusedEnd       = "unused_end"
 	CutVarUnusedEntry     = "unused_entry"
 	CutVarUnusedExemption = "unused_exemption"
 	CutVarUnusedName      = "unused_name"
@@ -158,6 +172,7 @@ type CutProgramSpecs struct {
 type CutMapSpecs struct {
 	FdAlive  *ebpf.MapSpec `ebpf:"fd_alive"`
 	FdCounts *ebpf.MapSpec `ebpf:"fd_counts"`
+	FdEnds   *ebpf.MapSpec `ebpf:"fd_ends"`
 	FdExempt *ebpf.MapSpec `ebpf:"fd_exempt"`
 	FdLocals *ebpf.MapSpec `ebpf:"fd_locals"`
 	FdNames  *ebpf.MapSpec `ebpf:"fd_names"`
@@ -171,6 +186,7 @@ type CutMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type CutVariableSpecs struct {
 	UnusedCount     *ebpf.VariableSpec `ebpf:"unused_count"`
+	UnusedEnd       *ebpf.VariableSpec `ebpf:"unused_end"`
 	UnusedEntry     *ebpf.VariableSpec `ebpf:"unused_entry"`
 	UnusedExemption *ebpf.VariableSpec `ebpf:"unused_exemption"`
 	UnusedName      *ebpf.VariableSpec `ebpf:"unused_name"`
@@ -200,6 +216,7 @@ func (o *CutObjects) Close() error {
 type CutMaps struct {
 	FdAlive  *ebpf.Map `ebpf:"fd_alive"`
 	FdCounts *ebpf.Map `ebpf:"fd_counts"`
+	FdEnds   *ebpf.Map `ebpf:"fd_ends"`
 	FdExempt *ebpf.Map `ebpf:"fd_exempt"`
 	FdLocals *ebpf.Map `ebpf:"fd_locals"`
 	FdNames  *ebpf.Map `ebpf:"fd_names"`
@@ -212,6 +229,7 @@ func (m *CutMaps) Close() error {
 	return _CutClose(
 		m.FdAlive,
 		m.FdCounts,
+		m.FdEnds,
 		m.FdExempt,
 		m.FdLocals,
 		m.FdNames,
@@ -226,6 +244,7 @@ func (m *CutMaps) Close() error {
 // It can be passed to LoadCutObjects or ebpf.CollectionSpec.LoadAndAssign.
 type CutVariables struct {
 	UnusedCount     *ebpf.Variable `ebpf:"unused_count"`
+	UnusedEnd       *ebpf.Variable `ebpf:"unused_end"`
 	UnusedEntry     *ebpf.Variable `ebpf:"unused_entry"`
 	UnusedExemption *ebpf.Variable `ebpf:"unused_exemption"`
 	UnusedName      *ebpf.Variable `ebpf:"unused_name"`

@@ -7,6 +7,12 @@
 // rules. cb[0] and cb[1] are netem's.
 #define SLOTS 8
 #define CANARY 0x46440001u
+#define GROUP_CANARY 0x46440002u // counts as one of the control group that a rule is about
+
+static __always_inline int is_canary(const struct __sk_buff *skb)
+{
+	return skb->mark == CANARY || skb->mark == GROUP_CANARY;
+}
 
 static __always_inline void resume_at(struct __sk_buff *skb, __u32 slot)
 {

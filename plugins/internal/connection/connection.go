@@ -8,11 +8,11 @@ import (
 	"fmt"
 	"net/netip"
 
-	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/internal/network"
 )
 
 // Connection names one TCP socket. The cookie is the kernel's own name of it and
@@ -41,47 +41,28 @@ const (
 // List lists the connections of the calling thread's network namespace whose
 // sockets are in a state that want picks.
 func List(want func(State) bool) (out []Connection, err error) {
-	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
-		sockets, err := dump(family)
-		if err != nil {
-			return nil, err
+	sockets, err := network.Sockets(unix.IPPROTO_TCP)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range sockets {
+		if !want(State(s.State)) {
+			continue
 		}
-		for _, s := range sockets {
-			if !want(State(s.State)) {
-				continue
-			}
-			local, ok1 := netip.AddrFromSlice(s.ID.Source)
-			remote, ok2 := netip.AddrFromSlice(s.ID.Destination)
-			if !ok1 || !ok2 {
-				continue // neither IPv4 nor IPv6
-			}
-			if family == unix.AF_INET { // the library makes 16 bytes of 4
-				local, remote = local.Unmap(), remote.Unmap()
-			}
-			out = append(out, Connection{
-				Family: family, Device: s.ID.Interface, Cookie: s.ID.Cookie, Inode: s.INode,
-				Local: netip.AddrPortFrom(local, s.ID.SourcePort), Remote: netip.AddrPortFrom(remote, s.ID.DestinationPort),
-			})
+		local, ok1 := netip.AddrFromSlice(s.ID.Source)
+		remote, ok2 := netip.AddrFromSlice(s.ID.Destination)
+		if !ok1 || !ok2 {
+			continue // neither IPv4 nor IPv6
 		}
+		if s.Family == unix.AF_INET { // the library makes 16 bytes of 4
+			local, remote = local.Unmap(), remote.Unmap()
+		}
+		out = append(out, Connection{
+			Family: s.Family, Device: s.ID.Interface, Cookie: s.ID.Cookie, Inode: s.INode,
+			Local: netip.AddrPortFrom(local, s.ID.SourcePort), Remote: netip.AddrPortFrom(remote, s.ID.DestinationPort),
+		})
 	}
 	return out, nil
-}
-
-// dump asks again when sockets came and went while the kernel listed them.
-func dump(family uint8) (sockets []*netlink.Socket, err error) {
-	for range 5 {
-		sockets, err = netlink.SocketDiagTCP(family)
-		if !errors.Is(err, netlink.ErrDumpInterrupted) {
-			break
-		}
-	}
-	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EPROTONOSUPPORT) {
-		return nil, fmt.Errorf("%w: the kernel does not list sockets (CONFIG_INET_DIAG, module tcp_diag)", fault.ErrUnsupported)
-	}
-	if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) { // what is missing now is seen next time
-		return nil, fmt.Errorf("list TCP connections: %w", err)
-	}
-	return sockets, nil
 }
 
 // Destroy ends a connection as its peer's reset would: both ends get an error.

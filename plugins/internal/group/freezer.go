@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -15,6 +13,7 @@ import (
 	"github.com/firedrill-io/firedrill/internal/cgroup"
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/internal/process"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
 // The files of both freezers: Documentation/admin-guide/cgroup-v2 and
@@ -33,14 +32,14 @@ type Freezer struct {
 	V1    bool  `json:"v1,omitempty"` // a group of the v1 freezer; else of cgroup v2
 }
 
-// FindFreezer finds the group of a service, or the one at a path: in cgroup v2 if
-// it is there, else in the v1 freezer. It refuses as Find does.
-func FindFreezer(service, at string) (Freezer, error) {
+// FindFreezer finds the group that is named: in cgroup v2 if it is there, else in
+// the v1 freezer. It refuses as Find does.
+func FindFreezer(named scope.Scope) (Freezer, error) {
 	all, err := cgroup.Hierarchies()
 	if err != nil {
 		return Freezer{}, err
 	}
-	field, paths, err := wanted(service, at)
+	paths, err := named.Paths()
 	if err != nil {
 		return Freezer{}, err
 	}
@@ -51,31 +50,19 @@ func FindFreezer(service, at string) (Freezer, error) {
 				continue
 			}
 			mounts = append(mounts, h.Mount)
-			f := Freezer{V1: v1}
-			found, err := f.in(h.Mount, paths)
+			g, found, err := in(h, paths)
 			if err != nil {
-				return f, err
+				return Freezer{}, err
 			}
-			if found {
-				return f, f.refused(field)
+			if f := (Freezer{Group: g, V1: v1}); found {
+				return f, f.refused(named.Field())
 			}
 		}
 	}
 	if len(mounts) == 0 {
 		return Freezer{}, fmt.Errorf("%w: neither cgroup v2 nor the v1 freezer is mounted", fault.ErrUnsupported)
 	}
-	return Freezer{}, fault.Refuse(field, "no control group %s in %s; name one that is there", strings.Join(paths, " or "), strings.Join(mounts, " or "))
-}
-
-func (f *Freezer) in(mount string, paths []string) (found bool, err error) {
-	for _, p := range paths {
-		f.Group = Group{Mount: mount, Path: p}
-		f.Group.Inode, err = cgroup.Inode(f.Group.Dir())
-		if !gone(err) {
-			return err == nil, err
-		}
-	}
-	return false, nil
+	return Freezer{}, fault.Refuse(named.Field(), "no control group %s in %s; name one that is there", paths, strings.Join(mounts, " or "))
 }
 
 // refused says why a group that was found can't be frozen.
@@ -90,10 +77,18 @@ func (f Freezer) refused(field string) error {
 	return err
 }
 
+// Watch measures how long its processes are on a CPU in a while.
+func (f Freezer) Watch(ctx context.Context, while time.Duration) (processes int, ran time.Duration, err error) {
+	return f.Group.Watch(ctx, while)
+}
+
+// String names the group for people.
+func (f Freezer) String() string { return f.Group.Path }
+
 // Asked says whether the group itself was frozen by somebody; fault.ErrGone if
 // it is not the record's.
 func (f Freezer) Asked(t fault.Target) (bool, error) {
-	if err := f.Group.check(t); err != nil {
+	if err := f.Group.Check(t); err != nil {
 		return false, err
 	}
 	asked, err := f.asked()
@@ -173,20 +168,7 @@ func (f Freezer) set(frozen bool) error {
 }
 
 // Processes lists the processes of the group and of those below it.
-func (g Group) Processes() (pids []int, err error) {
-	err = filepath.WalkDir(g.Dir(), func(dir string, e os.DirEntry, err error) error {
-		if err == nil && e.IsDir() {
-			var own []int
-			own, err = cgroup.Procs(dir)
-			pids = append(pids, own...)
-		}
-		if gone(err) {
-			return nil
-		}
-		return err
-	})
-	return pids, err
-}
+func (g Group) Processes() ([]int, error) { return cgroup.Below(g.Dir()) }
 
 // Ran is how long all threads of the processes were on a CPU, in ns since each
 // began. A process that has ended counts nothing.
@@ -225,7 +207,7 @@ func (f Freezer) Hold(t fault.Target, limit time.Duration) error {
 // until they are gone, and leaves the group thawed. It does without cgroup.kill,
 // after which the kernel kills whatever is born into the same group.
 func (f Freezer) Kill(t fault.Target, limit time.Duration) error {
-	if err := f.Group.check(t); err != nil {
+	if err := f.Group.Check(t); err != nil {
 		return err
 	}
 	if err := f.Group.spared(""); err != nil {
@@ -270,11 +252,17 @@ func (g Group) Watch(ctx context.Context, while time.Duration) (processes int, r
 	if err != nil {
 		return 0, 0, fmt.Errorf("list processes of %s: %w", g.Path, err)
 	}
+	ran, err = Watch(ctx, pids, while)
+	return len(pids), ran, err
+}
+
+// Watch measures how long processes are on a CPU in a while.
+func Watch(ctx context.Context, pids []int, while time.Duration) (time.Duration, error) {
 	before := Ran(pids)
 	select {
 	case <-time.After(while):
 	case <-ctx.Done():
-		return 0, 0, fmt.Errorf("watch processes of %s: %w", g.Path, ctx.Err())
+		return 0, fmt.Errorf("watch processes: %w", ctx.Err())
 	}
-	return len(pids), time.Duration(max(0, Ran(pids)-before)), nil
+	return time.Duration(max(0, Ran(pids)-before)), nil
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,7 +15,7 @@ import (
 
 	"github.com/firedrill-io/firedrill/internal/cgroup"
 	"github.com/firedrill-io/firedrill/plugins/fault"
-	"github.com/firedrill-io/firedrill/plugins/internal/process"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
 // Group identifies a control group in the hierarchy of one v1 controller, or in v2.
@@ -33,11 +32,10 @@ func (g Group) V2() bool { return g.Version == 2 }
 // Dir is the group's folder.
 func (g Group) Dir() string { return filepath.Join(g.Mount, g.Path) }
 
-// Find finds the group of a service, or the one at a path, in the hierarchy of
-// controller. It refuses what is not there and what must not be touched, naming
-// the parameter (service or group); fault.ErrUnsupported if no hierarchy has the
-// controller.
-func Find(controller, service, at string) (Group, error) {
+// Find finds the group that is named in the hierarchy of controller. It refuses
+// what is not there and what must not be touched, naming the parameter;
+// fault.ErrUnsupported if no hierarchy has the controller.
+func Find(controller string, named scope.Scope) (Group, error) {
 	all, err := cgroup.Hierarchies()
 	if err != nil {
 		return Group{}, err
@@ -46,22 +44,36 @@ func Find(controller, service, at string) (Group, error) {
 	if err != nil {
 		return Group{}, err
 	}
-	field, paths, err := wanted(service, at)
+	g, err := In(from, named)
 	if err != nil {
 		return Group{}, err
 	}
-	for _, p := range paths {
-		g := Group{Mount: from.Mount, Path: p, Version: from.Version}
-		g.Inode, err = cgroup.Inode(g.Dir())
-		if gone(err) {
-			continue
-		}
-		if err != nil {
-			return g, err
-		}
-		return g, g.spared(field)
+	return g, g.spared(named.Field())
+}
+
+// In finds the group that is named in one hierarchy, whatever is in it. It refuses
+// what is not there, naming the parameter.
+func In(h cgroup.Hierarchy, named scope.Scope) (Group, error) {
+	paths, err := named.Paths()
+	if err != nil {
+		return Group{}, err
 	}
-	return Group{}, fault.Refuse(field, "no control group %s in %s; name one that is there", strings.Join(paths, " or "), from.Mount)
+	g, found, err := in(h, paths)
+	if err == nil && !found {
+		err = fault.Refuse(named.Field(), "no control group %s in %s; name one that is there", paths, h.Mount)
+	}
+	return g, err
+}
+
+func in(h cgroup.Hierarchy, paths scope.Paths) (g Group, found bool, err error) {
+	for _, p := range paths.In(h) {
+		g = Group{Mount: h.Mount, Path: p, Version: h.Version}
+		g.Inode, err = cgroup.Inode(g.Dir())
+		if !gone(err) {
+			return g, err == nil, err
+		}
+	}
+	return Group{}, false, nil
 }
 
 // OfUnit is the group that systemd made for a unit, by the path that it gives: in
@@ -98,26 +110,8 @@ func pick(all []cgroup.Hierarchy, controller string) (cgroup.Hierarchy, error) {
 	return cgroup.Hierarchy{}, fmt.Errorf("%w: no cgroup hierarchy with the controller %s is mounted", fault.ErrUnsupported, controller)
 }
 
-// wanted are the paths that may be meant, and the parameter that says so.
-func wanted(service, at string) (field string, paths []string, err error) {
-	switch {
-	case service != "" && at != "":
-		return "group", nil, fault.Refuse("group", "is given beside service; give one of them")
-	case at != "":
-		if !path.IsAbs(at) || path.Clean(at) != at {
-			err = fault.Refuse("group", "%q is no clean path below the hierarchy; write it like /svc/notes", at)
-		}
-		return "group", []string{at}, err
-	case service == "":
-		return "service", nil, fault.Refuse("service", "neither service nor group is given; name a service of the host, or its control group")
-	case strings.Contains(service, "/") || service == "." || service == "..":
-		return "service", nil, fault.Refuse("service", "%q is no name of a service; give a path as group", service)
-	}
-	return "service", process.GroupsOf(service), nil
-}
-
-// check returns fault.ErrGone if the group is another one than the record's.
-func (g Group) check(t fault.Target) error {
+// Check returns fault.ErrGone if the group is another one than the record's.
+func (g Group) Check(t fault.Target) error {
 	if t.BootID != "" {
 		b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 		if err == nil && strings.TrimSpace(string(b)) != t.BootID {

@@ -11,6 +11,7 @@ import (
 	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/group"
 	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
 func TestMain(m *testing.M) {
@@ -26,12 +27,12 @@ func TestSpared(t *testing.T) {
 	mustBeRefused := func(name string) {
 		t.Helper()
 		var refused *fault.RefusedError
-		if _, err := group.Find("cpu", "", path); !errors.As(err, &refused) || refused.Field != "group" || !strings.Contains(err.Error(), name) {
+		if _, err := group.Find("cpu", scope.Scope{Group: path}); !errors.As(err, &refused) || refused.Field != "group" || !strings.Contains(err.Error(), name) {
 			t.Errorf("error %v, want a refusal of the group that names %s", err, name)
 		}
 	}
 	load := grouptest.Named(t, "notes", dir+"/below") // the twin: a program like any other
-	if _, err := group.Find("cpu", "", path); err != nil {
+	if _, err := group.Find("cpu", scope.Scope{Group: path}); err != nil {
 		t.Errorf("a group of services alone: %v", err)
 	}
 	must(t, load.Kill())
@@ -111,7 +112,7 @@ func TestRoundedValueIsPutBack(t *testing.T) {
 		file = "memory.max"
 	}
 	dir, path := grouptest.New(t, "memory", [2]string{file, "734003200"})
-	g, err := group.Find("memory", "", path)
+	g, err := group.Find("memory", scope.Scope{Group: path})
 	must(t, err)
 	s := group.Setting{Group: g, File: file, Before: "734003200", After: "73400321"}
 	if err := s.Apply(fault.Target{}); err == nil {
@@ -129,7 +130,7 @@ func TestPressure(t *testing.T) {
 		return // one group has both: nothing to be told apart
 	}
 	v2 := grouptest.Also(t, grouptest.V2, path)
-	g, err := group.Find("memory", "", path)
+	g, err := group.Find("memory", scope.Scope{Group: path})
 	must(t, err)
 	if _, ok := g.Pressure("memory"); ok {
 		t.Error("a group without processes has a pressure")
@@ -152,7 +153,7 @@ func setting(t *testing.T) (dir, path string, s group.Setting) {
 		file = "cpu.weight"
 	}
 	dir, path = grouptest.New(t, "cpu", [2]string{file, "777"})
-	g, err := group.Find("cpu", "", path)
+	g, err := group.Find("cpu", scope.Scope{Group: path})
 	must(t, err)
 	return dir, path, group.Setting{Group: g, File: file, Before: "777", After: "111"}
 }

@@ -114,7 +114,7 @@ func (h *HandDown) RevertBy(t fault.Target, s Setting, revert func() error) erro
 // Lacks says that the record's group is there without the file: what hands the
 // controller on never started, or is over.
 func (s Setting) Lacks(t fault.Target) bool {
-	if s.Group.check(t) != nil {
+	if s.Group.Check(t) != nil {
 		return false
 	}
 	_, err := os.Stat(filepath.Join(s.Group.Dir(), s.File))

@@ -19,7 +19,7 @@ type Setting struct {
 
 // Now reads the file; fault.ErrGone if the group is not the record's.
 func (s Setting) Now(t fault.Target) (string, error) {
-	if err := s.Group.check(t); err != nil {
+	if err := s.Group.Check(t); err != nil {
 		return "", err
 	}
 	text, err := cgroup.Read(s.Group.Dir(), s.File)

@@ -13,9 +13,6 @@ import (
 // that no fault may slow down or starve. The processes are asked, not the names
 // of groups: a mount may show only a part of its hierarchy.
 func (g Group) spared(field string) error {
-	if g.Path == "/" {
-		return fault.Refuse(field, "/ is the group of the whole host, Firedrill and pid 1 included; name a group below it")
-	}
 	spares := process.Sparer()
 	err := filepath.WalkDir(g.Dir(), func(dir string, e fs.DirEntry, err error) error {
 		if err != nil || !e.IsDir() {

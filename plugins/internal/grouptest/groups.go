@@ -89,8 +89,8 @@ func Write(t testing.TB, dir, file, text string) func() {
 	}
 }
 
-// Knob is one file of the group of Service in a host.
-type Knob struct{ Controller, File string }
+// Knob is one file of a group in a host: that of Service, if no path is given.
+type Knob struct{ Controller, File, Path string }
 
 // dir is the group as the machine sees it.
 func (k Knob) dir(host *faulttest.Host) (string, error) {
@@ -107,7 +107,11 @@ func (k Knob) dir(host *faulttest.Host) (string, error) {
 		return "", err
 	}
 	h, err := hierarchyOf(k.Controller)
-	return filepath.Join(h.Mount, below, "svc", Service), err
+	path := k.Path
+	if path == "" {
+		path = "svc/" + Service
+	}
+	return filepath.Join(h.Mount, below, path), err
 }
 
 // Make makes the group, with the file set to text.

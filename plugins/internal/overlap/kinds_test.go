@@ -62,7 +62,7 @@ var table = map[fault.Kind]entry{
 
 // candidate is one injection that may be drawn.
 type candidate struct {
-	name   string // of kind and parameters
+	name   string     // of kind and parameters
 	info   fault.Info // for these parameters
 	params params
 	lost   bool

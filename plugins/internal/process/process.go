@@ -1,6 +1,5 @@
 // Package process names processes so that another one is never taken for them,
-// lists those that a service, a control group or an executable has, and says
-// which no fault may touch.
+// lists those that run a program, and says which no fault may touch.
 package process
 
 import (
@@ -100,6 +99,16 @@ func (p ID) Signal(sig unix.Signal) error {
 		return fmt.Errorf("send %s to pid %d: %w", unix.SignalName(sig), p.PID, err)
 	}
 	return nil
+}
+
+// Stopped says whether a signal stopped the process (state T of proc_pid_stat(5));
+// ErrEnded if it is gone.
+func (p ID) Stopped() (bool, error) {
+	s, err := readStat(p.PID)
+	if err == nil && (s.start != p.Start || s.state == "Z" || s.state == "X") {
+		err = fmt.Errorf("pid %d: %w", p.PID, ErrEnded)
+	}
+	return s.state == "T", err
 }
 
 // All lists the processes of the host, those that wait for their parent to take

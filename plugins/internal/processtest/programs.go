@@ -33,6 +33,7 @@ const (
 	Clock    Role = "processtest-clock"    // answers each line of its input by the time of day in ns
 	Busy     Role = "processtest-busy"     // like Clock, and reads the clock in four threads all the time
 	Parent   Role = "processtest-parent"   // like Clock, and answers "child" through a program that it starts
+	Talk     Role = "processtest-talk"     // talks over the network as it is told, see talker
 )
 
 // Main runs the program that the arguments name, and returns if they name none.
@@ -61,6 +62,9 @@ func Main() {
 		os.Exit(0)
 	case Parent:
 		parent()
+		os.Exit(0)
+	case Talk:
+		answer((&talker{}).answer)
 		os.Exit(0)
 	}
 	fmt.Println("ready")
@@ -124,11 +128,18 @@ func Start(t testing.TB, name string, role Role, groups ...string) *Program {
 	need.Check(t, need.Root)
 	path := filepath.Join(t.TempDir(), name)
 	must(t, Copy(path))
+	return Run(t, proc.Spec{Path: path, Args: []string{string(role)}}, groups...)
+}
+
+// Run runs a program that behaves like one of a role, as Start does.
+func Run(t testing.TB, spec proc.Spec, groups ...string) *Program {
+	t.Helper()
 	in, inW, err := os.Pipe()
 	must(t, err)
 	out, outW, err := os.Pipe()
 	must(t, err)
-	p, err := proc.Start(proc.Spec{Path: path, Args: []string{string(role)}, Stdin: in, Stdout: outW, Stderr: os.Stderr})
+	spec.Stdin, spec.Stdout, spec.Stderr = in, outW, os.Stderr
+	p, err := proc.Start(spec)
 	must(t, err)
 	t.Cleanup(func() {
 		_ = p.Kill()
@@ -141,9 +152,9 @@ func Start(t testing.TB, name string, role Role, groups ...string) *Program {
 	}
 	lines := bufio.NewScanner(out)
 	if !lines.Scan() {
-		t.Fatalf("program %s ended at once", name)
+		t.Fatalf("program %s ended at once", spec.Path)
 	}
-	return &Program{p, path, inW, lines}
+	return &Program{p, spec.Path, inW, lines}
 }
 
 // Ask writes a line to the program and returns the line it answers.

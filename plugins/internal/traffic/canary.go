@@ -47,7 +47,16 @@ func sendCanary(pre netip.Prefix, r Rule, n, size int) error {
 	case unix.IPPROTO_ICMP:
 		kind, proto = unix.SOCK_RAW, unix.IPPROTO_ICMP
 	}
-	return send(netip.AddrPortFrom(addr, port), kind, proto, n, size)
+	return send(netip.AddrPortFrom(addr, port), kind, proto, r.CanaryMark(), n, size)
+}
+
+// CanaryMark is the mark (SO_MARK, socket(7)) of a packet that a meter sends so that
+// r acts upon it; it counts as one of the group's, if r is about one.
+func (r Rule) CanaryMark() int {
+	if r.Group != nil {
+		return bpf.GroupCanary
+	}
+	return bpf.Canary
 }
 
 // allNodes are the multicast groups that everybody on a link is in, RFC 1112 and
@@ -69,7 +78,7 @@ func callAll(pre netip.Prefix, c Change) (sent int) {
 		port = c.Rule.Ports[0].Lo
 	}
 	for _, d := range c.Devices {
-		if call(netip.AddrPortFrom(to, port), d.Index) == nil {
+		if call(netip.AddrPortFrom(to, port), d.Index, c.Rule.CanaryMark()) == nil {
 			sent++
 		}
 	}
@@ -77,12 +86,12 @@ func callAll(pre netip.Prefix, c Change) (sent int) {
 }
 
 // call sends one marked datagram over a device; no program of this host hears it.
-func call(to netip.AddrPort, device int) error {
+func call(to netip.AddrPort, device, mark int) error {
 	family := unix.AF_INET
 	if to.Addr().Is6() {
 		family = unix.AF_INET6
 	}
-	fd, err := canarySocket(family, unix.SOCK_DGRAM, unix.IPPROTO_UDP)
+	fd, err := canarySocket(family, unix.SOCK_DGRAM, unix.IPPROTO_UDP, mark)
 	if err != nil {
 		return err
 	}
@@ -100,18 +109,18 @@ func call(to netip.AddrPort, device int) error {
 	return emit(fd, to, unix.SOCK_DGRAM, 1, 0)
 }
 
-func canarySocket(family, kind, proto int) (fd int, err error) {
+func canarySocket(family, kind, proto, mark int) (fd int, err error) {
 	fd, err = unix.Socket(family, kind|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, proto)
 	if err != nil {
 		return -1, fmt.Errorf("open canary socket: %w", err)
 	}
-	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_MARK, bpf.Canary); err != nil {
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_MARK, mark); err != nil {
 		return -1, errors.Join(fmt.Errorf("mark canary: %w", err), unix.Close(fd))
 	}
 	return fd, nil
 }
 
-func send(to netip.AddrPort, kind, proto, n, size int) error {
+func send(to netip.AddrPort, kind, proto, mark, n, size int) error {
 	family := unix.AF_INET
 	if to.Addr().Is6() {
 		family = unix.AF_INET6
@@ -119,7 +128,7 @@ func send(to netip.AddrPort, kind, proto, n, size int) error {
 			proto = unix.IPPROTO_ICMPV6
 		}
 	}
-	fd, err := canarySocket(family, kind, proto)
+	fd, err := canarySocket(family, kind, proto, mark)
 	if err != nil {
 		return err
 	}

@@ -31,8 +31,18 @@ func (i *Injector) ApplyIn(ctx context.Context, s *Space, c Change, until fault.
 	if i.Inert {
 		until = 1 // long past: everything is in place and has no effect
 	}
+	if s.gone != nil {
+		return s.gone
+	}
+	ends, err := s.ends(c)
+	if err != nil {
+		return err
+	}
 	for _, d := range c.Devices {
 		if err := i.applyDevice(s.Link, c, d, until, lay); err != nil {
+			return err
+		}
+		if err := learn(s.Link, d, ends, until); err != nil {
 			return err
 		}
 		fault.Mark(ctx, "in force on "+d.Name)
@@ -126,6 +136,8 @@ func (i *Injector) applyFirst(h *netlink.Handle, c Change, d Device, link netlin
 
 // Revert heals and takes away what is ours: the slot, and with the last slot
 // the filters, and the clsact qdisc if Firedrill made it and nobody else uses it.
+// It says fault.ErrGone, too, when a service or container ended meanwhile whose
+// network is still there.
 func (i *Injector) Revert(_ context.Context, t fault.Target, c Change) error {
 	s, err := Reopen(t, c)
 	if err != nil {
@@ -157,7 +169,10 @@ func (i *Injector) RevertIn(s *Space, c Change) error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	return errors.Join(stuck...)
+	if len(stuck) > 0 {
+		return errors.Join(stuck...)
+	}
+	return s.gone
 }
 
 func revertDevice(h *netlink.Handle, link netlink.Link, c Change, d Device) error {

@@ -21,7 +21,8 @@ type Reading struct {
 	Peers                  int    // of which a packet was acted upon
 	Sent                   int    // canaries, by this Observe
 	Alive                  bool   // the relay, if there must be one
-	Gone                   error  // why nothing can be there
+	Own                    uint64 // of those acted upon, which prove that the rule acts: a group's own packets
+	Gone                   error  // why nothing can be there, or is about nobody
 }
 
 // Observe reads the table back, after having sent as many canaries as told to
@@ -52,7 +53,7 @@ func (i *Injector) ObserveIn(s *Space, c Change, canaries int) (Reading, error) 
 
 // Read reads table and counters of all devices of c.
 func (s *Space) Read(c Change) (Reading, error) {
-	r := Reading{Devices: len(c.Devices)}
+	r := Reading{Devices: len(c.Devices), Gone: s.gone}
 	for _, d := range c.Devices {
 		link, err := linkOf(s.Link, d)
 		if errors.Is(err, fault.ErrGone) {
@@ -64,6 +65,10 @@ func (s *Space) Read(c Change) (Reading, error) {
 		if err := r.add(s.Link, link, c, d); err != nil {
 			return r, err
 		}
+	}
+	r.Own = r.Acted
+	if c.Rule.Group != nil {
+		r.Own -= r.Canaries // which only count as the group's
 	}
 	return r, nil
 }
@@ -138,9 +143,9 @@ func (r Reading) State() fault.State {
 // saw it act.
 func (r Reading) Dose() fault.Dose {
 	switch {
-	case r.InForce == 0 || r.InForce < r.Devices:
+	case r.InForce == 0 || r.InForce < r.Devices || r.Gone != nil:
 		return fault.NotInForce
-	case r.Acted > 0:
+	case r.Own > 0:
 		return fault.Exercised
 	}
 	return fault.InForce

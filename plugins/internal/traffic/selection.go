@@ -7,7 +7,9 @@ import (
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/internal/bpf"
+	"github.com/firedrill-io/firedrill/plugins/internal/group"
 	"github.com/firedrill-io/firedrill/plugins/internal/peers"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
 
 // MaxPeers is the most prefixes one injection takes. Its change record, which
@@ -17,6 +19,7 @@ const MaxPeers = 65536
 // Selection is the part of a network fault's parameters that says which packets
 // it is about. Faults embed it, so that all of them select alike.
 type Selection struct {
+	scope.Scope
 	// To are the peers.
 	To []string `json:"to" jsonschema:"minItems=1,description=Peers that it is about: addresses or CIDRs; in an experiment also site:NAME\\, rack:NAME\\, role:NAME or host:NAME" jsonschema_extras:"format=peers"`
 	// From limits it to packets of these addresses of the host itself.
@@ -38,6 +41,8 @@ type Rule struct {
 	Direction uint32         `json:"direction"`          // bpf.In | bpf.Out
 	Protocol  uint32         `json:"protocol,omitempty"` // IPPROTO_*, 0: any
 	Ports     []peers.Range  `json:"ports,omitempty"`
+	// Group is the one whose packets it is about, of cgroup v2; nil: everybody's.
+	Group *group.Group `json:"group,omitempty"`
 }
 
 // Rule checks all parameters; the error names the field.

@@ -16,7 +16,7 @@ func Describe(kind fault.Kind, summary string, touches ...string) fault.Info {
 		ContractVersion: fault.ContractVersion,
 		PluginVersion:   "1",
 		Touches:         append([]string{"qdisc", "filter", "bpf"}, touches...),
-		Needs:           fault.Needs{Capabilities: []string{"CAP_NET_ADMIN", "CAP_BPF"}, Features: []string{"bpf-tc"}},
+		Needs:           fault.Needs{Capabilities: []string{"CAP_NET_ADMIN", "CAP_BPF", "CAP_SYS_ADMIN", "CAP_SYS_PTRACE"}, Features: []string{"bpf-tc"}},
 		Protection:      []fault.Protection{fault.ProtectKernelLease, fault.ProtectPluginTimer, fault.ProtectGuardian, fault.ProtectJournal},
 		Destroys:        fault.DestroysNothing,
 	}

@@ -1,7 +1,6 @@
 package traffic
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/vishvananda/netlink"
@@ -16,22 +15,11 @@ import (
 type Space struct {
 	NS   *netns.NS
 	Link *netlink.Handle
+	gone error // why the record's rule is about nobody any more
 }
 
-// Open opens the target's network namespace; fault.ErrGone if it is another one
-// now. The caller must Close it.
-func Open(t fault.Target) (*Space, error) {
-	ns, err := netns.Open(t.NetNS.Path)
-	if errors.Is(err, unix.ENOENT) {
-		return nil, fmt.Errorf("network namespace %s: %w", t.NetNS.Path, fault.ErrGone)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if t.NetNS.Inode != 0 && t.NetNS.Inode != ns.Inode() {
-		_ = ns.Close()
-		return nil, fmt.Errorf("network namespace %s is another one now: %w", t.NetNS.Path, fault.ErrGone)
-	}
+// open locks a namespace and takes it over.
+func open(ns *netns.NS) (*Space, error) {
 	if err := unix.Flock(ns.Fd(), unix.LOCK_EX); err != nil {
 		_ = ns.Close()
 		return nil, fmt.Errorf("lock network namespace: %w", err)
@@ -44,18 +32,18 @@ func Open(t fault.Target) (*Space, error) {
 	return &Space{NS: ns, Link: h}, nil
 }
 
-// Reopen is Open for a change record: another namespace means the host's network
-// was made anew and nothing of ours is in it.
+// Reopen opens the namespace of a change record; fault.ErrGone if it is there no
+// more, and with it all of ours. The caller must Close the space.
 func Reopen(t fault.Target, c Change) (*Space, error) {
-	s, err := Open(t)
+	ns, err := c.Place.Open(t)
 	if err != nil {
 		return nil, err
 	}
-	if s.NS.Inode() != c.NetNS {
-		s.Close()
-		return nil, fmt.Errorf("network namespace %d of the record is %d now: %w", c.NetNS, s.NS.Inode(), fault.ErrGone)
+	s, err := open(ns)
+	if err == nil {
+		s.gone = c.gone(t)
 	}
-	return s, nil
+	return s, err
 }
 
 // Unlock lets others go on while the caller only reads.

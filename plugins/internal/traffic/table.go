@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/firedrill-io/firedrill/plugins/internal/bpf"
+	"github.com/firedrill-io/firedrill/plugins/internal/network"
 )
 
 // Our filters are known by this name, handle and priority. Nothing may run
@@ -142,7 +143,7 @@ func mapsOf(id ebpf.ProgramID) (map[string]*ebpf.Map, error) {
 // current says whether the maps are laid out as this version of us reads them.
 func (t *table) current() error {
 	for name, size := range map[string]uintptr{
-		bpf.CutMapFdPeers: 4, bpf.CutMapFdLocals: 4, bpf.CutMapFdNames: 4, bpf.CutMapFdExempt: 4, bpf.CutMapFdAlive: 8,
+		bpf.CutMapFdPeers: 4, bpf.CutMapFdLocals: 4, bpf.CutMapFdNames: 4, bpf.CutMapFdExempt: 4, bpf.CutMapFdAlive: 8, bpf.CutMapFdEnds: 8,
 		bpf.CutMapFdRules: unsafe.Sizeof(bpf.CutRule{}), bpf.CutMapFdCounts: unsafe.Sizeof(bpf.CutCount{}),
 	} {
 		m := t.maps[name]
@@ -327,12 +328,9 @@ func (t *table) peersSeen(slot uint32) (seen int, err error) {
 	return seen, it.Err()
 }
 
-// SSHD is the port of the operator's way in (RFC 4251, 4).
-const SSHD = 22
-
 // exemptions are sshd here and the peers of the control connection.
 func exemptions(control []netip.AddrPort) []bpf.CutExemption {
-	out := []bpf.CutExemption{{Port: SSHD, Local: 1, Protocol: unix.IPPROTO_TCP}}
+	out := []bpf.CutExemption{{Port: network.SSHD, Local: 1, Protocol: unix.IPPROTO_TCP}}
 	for _, ap := range control {
 		e := bpf.CutExemption{Port: ap.Port(), Protocol: unix.IPPROTO_TCP}
 		e.Addr.B = ap.Addr().As16()

@@ -74,7 +74,7 @@ func (w *warm) table() *table {
 	m := w.objects.CutMaps
 	return &table{maps: map[string]*ebpf.Map{
 		bpf.CutMapFdPeers: m.FdPeers, bpf.CutMapFdLocals: m.FdLocals, bpf.CutMapFdNames: m.FdNames, bpf.CutMapFdRules: m.FdRules,
-		bpf.CutMapFdCounts: m.FdCounts, bpf.CutMapFdExempt: m.FdExempt, bpf.CutMapFdAlive: m.FdAlive,
+		bpf.CutMapFdCounts: m.FdCounts, bpf.CutMapFdExempt: m.FdExempt, bpf.CutMapFdAlive: m.FdAlive, bpf.CutMapFdEnds: m.FdEnds,
 	}}
 }
 

@@ -22,9 +22,10 @@ import (
 
 // Wire is two hosts joined by a cable: A, in which faults act, and B, its peer.
 type Wire struct {
-	A, B   *netns.NS
-	Target fault.Target
-	H      *netlink.Handle // in A
+	A, B    *netns.NS
+	Target  fault.Target
+	H       *netlink.Handle // in A
+	talkers uint16
 }
 
 // The addresses of the two.

@@ -1,0 +1,26 @@
+package duplicate
+
+import (
+	"testing"
+
+	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/internal/scope"
+	"github.com/firedrill-io/firedrill/plugins/internal/traffic"
+	"github.com/firedrill-io/firedrill/plugins/internal/traffictest"
+)
+
+var scoped = traffictest.Scoped[Params, traffic.Change]{
+	New: func(inert bool) fault.Plugin[Params, traffic.Change] {
+		return &Plugin{Injector: traffic.Injector{Inert: inert}}
+	},
+	Params: func(s scope.Scope) Params {
+		return Params{Percent: "100%", Selection: traffic.Selection{To: []string{traffictest.AddrB, traffictest.AddrB6}, Scope: s}}
+	},
+	Hit: func(talk traffictest.Talk) bool { return talk.Out == 2*traffictest.Few && talk.In == 2*traffictest.Few },
+}
+
+// Of one service all arrives twice, either way; of another once.
+func TestOneService(t *testing.T) { scoped.OneService(t) }
+
+// Of a host, only the container that shares its network is hit.
+func TestOneContainerOfTheHost(t *testing.T) { scoped.OneOfTheHost(t) }
