@@ -27,7 +27,7 @@ func work(worker string, args []string) error {
 		err := writeClasses(args[0])
 		fmt.Println("written")
 		if err == nil {
-			select {} // with all of it open to loss
+			time.Sleep(time.Hour) // with all of it open to loss
 		}
 		return err
 	case "listen":
