@@ -22,9 +22,8 @@ stages:
 `
 
 // An experiment restarts a whole machine, the agent that carries it included. The
-// host's policy has the last word, and the next boot's agent is the proof. The
-// emulator takes two minutes to restart a machine that asks for it itself, against
-// some seconds when it is asked from outside: so this is run by hand.
+// host's policy has the last word, and the next boot's agent is the proof. It
+// leaves the machine much time to boot and is run by hand so far.
 func TestMachineLosesItsPower(t *testing.T) {
 	h := bootedHost(t, false)
 	h.experiment("machine.yaml", machineExperiment)
