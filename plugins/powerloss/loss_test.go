@@ -55,13 +55,16 @@ func lossOf(t *testing.T, writer *os.File, off, on func(), dir func() string) ta
 	}
 }
 
-// countRecords counts whole records in order; anything else in the file fails the test.
+// countRecords counts whole records in order; anything else in the file fails the
+// test but zeros at its end: the file system's journal may have had the length of a
+// file whose last block was never written.
 func countRecords(t *testing.T, path string) int {
 	t.Helper()
 	b, err := os.ReadFile(path)
 	if err != nil && !os.IsNotExist(err) {
 		t.Fatal(err)
 	}
+	b = bytes.TrimRight(b, "\x00")
 	count := 0
 	for ; len(b) >= 4; b = b[4:] {
 		count++
