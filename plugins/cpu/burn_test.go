@@ -80,7 +80,8 @@ func TestBurnIsAccurate(t *testing.T) {
 		t.Errorf("used %.2f%% of each CPU, asked was 50%%", used)
 	}
 	o := observe(t, c)
-	if o.State != fault.Present || o.Dose != fault.Exercised || o.Achieved[1].Value < 50-points {
+	// How busy the host was is counted by ticks, which an emulated machine has late.
+	if o.State != fault.Present || o.Dose != fault.Exercised || o.Achieved[1].Value < 50-5*points {
 		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
 	}
 	held, err := p.burners.Observe(c.Burn.Owner)
