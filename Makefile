@@ -63,7 +63,8 @@ test: setup build bin/stores ## every test this machine can run
 # alone, no KVM; one machine without systemd and one with it, each for all its
 # packages. See docs/vm-tests.md.
 VM_PACKAGES := ./internal/cgroup ./plugins/internal/group ./plugins/cpu ./plugins/memory ./plugins/partition
-VM_SKIP     := Conformance/a_port|Systemd
+# Faults on the whole host, and containers, are not another thing there.
+VM_SKIP     := Conformance/a_port|Systemd|Burn|Fill|Reserve|Pressure|Victim|Container
 VM_SYSTEMD  := ./internal/lab ./plugins/internal/container ./plugins/internal/group ./plugins/cpu ./plugins/io ./plugins/kill ./plugins/memory ./plugins/pause ./plugins/pids ./plugins/service
 VM_RUN      := Systemd|^(TestHostIsItsOwn|TestAgents|TestServices|TestOnAfterLeftovers|TestOwnerGone|TestNamespace|TestDocker)$$
 VM_TEST     := go test -json -count 1 -timeout 9m -p 1
