@@ -29,6 +29,7 @@ const (
 	demoFile   = "/data/demo"
 	victimFile = "/data/victim"
 	keeperFile = "/data/keeper"
+	agentFile  = "/data/hostagent"
 	port       = "5001"
 )
 
@@ -143,6 +144,10 @@ func setup(h *faulttest.Host) error {
 		}
 	}
 	if err := ioGroup(h); err != nil {
+		return err
+	}
+	// A host does not see each folder of the machine.
+	if err := processtest.CopyOf(hostagent, h.Path(agentFile)); err != nil {
 		return err
 	}
 	for _, path := range []string{demoFile, victimFile, keeperFile} {

@@ -76,7 +76,7 @@ func (c candidate) subject() conformance.Subject {
 	if _, ok := table[c.info.Kind]; !ok {
 		return faulttest.Subject(c.info)
 	}
-	return conformance.Subject{Info: c.info, Path: hostagent, Args: []string{"plugin", string(c.info.Kind)}}
+	return conformance.Subject{Info: c.info, Path: agentFile, Args: []string{"plugin", string(c.info.Kind)}}
 }
 
 func raw(t *testing.T, p params) json.RawMessage {

@@ -169,8 +169,11 @@ func (p *Program) Ask(t testing.TB, line string) string {
 }
 
 // Copy copies the running executable to path.
-func Copy(path string) error {
-	in, err := os.Open(proc.Self)
+func Copy(path string) error { return CopyOf(proc.Self, path) }
+
+// CopyOf places a copy of a program at path.
+func CopyOf(program, path string) error {
+	in, err := os.Open(program)
 	if err != nil {
 		return err
 	}
