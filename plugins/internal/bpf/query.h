@@ -69,6 +69,16 @@ struct {
 // anew afterwards, by a way that the verifier can't follow.
 #define bounded(n) asm volatile("" : "+r"(n))
 
+// sized says of a number from 1 to a power of two that it is one, in the way that
+// kernels before 6.2 understand: they learn nothing from a comparison with zero.
+static __always_inline __u64 sized(__u64 n, __u64 most)
+{
+	bounded(n);
+	n = ((n - 1) & (most - 1)) + 1;
+	bounded(n);
+	return n;
+}
+
 static __always_inline struct room *room(void)
 {
 	__u32 zero = 0;
@@ -101,8 +111,7 @@ __attribute__((noinline)) int backwards(struct __sk_buff *skb, __u32 at, __u32 m
 		return 0;
 	for (int i = 0; i < NAME / 8; i++)
 		r->name[i] = ~0ull;
-	bounded(len);
-	if (len < 1 || len >= NAME || bpf_skb_load_bytes(skb, at, r->name, len))
+	if (len < 1 || bpf_skb_load_bytes(skb, at, r->name, sized(len, NAME)))
 		return 0;
 	for (int i = 0; i < NAME / 8; i++)
 		r->name[i] = lower(r->name[i]);
@@ -199,15 +208,11 @@ __attribute__((noinline)) int answer(struct __sk_buff *skb, __u32 net, __u32 l4,
 	__u8 *m;
 	__s64 diff;
 
-	if (!r || len < size)
-		return 0;
-	bounded(len);
-	bounded(size);
-	if (len < 1 || len > MESSAGE || size < 1 || size > MESSAGE - OPT)
+	if (!r || len < size || size > MESSAGE - OPT)
 		return 0;
 	for (int i = 0; i < MESSAGE / 8; i++)
 		r->message[i] = 0;
-	if (bpf_skb_load_bytes(skb, at, r->message, len))
+	if (len > MESSAGE || bpf_skb_load_bytes(skb, at, r->message, sized(len, MESSAGE)))
 		return 0;
 	diff = bpf_csum_diff((__be32 *)r->message, MESSAGE, NULL, 0, 0);
 	m = (__u8 *)r->message;
@@ -219,11 +224,12 @@ __attribute__((noinline)) int answer(struct __sk_buff *skb, __u32 net, __u32 l4,
 		size += OPT;
 		m[size - 2] = m[size - 1] = 0; // of options
 	}
-	if (bpf_skb_store_bytes(skb, at, m, size, 0))
+	if (bpf_skb_store_bytes(skb, at, m, sized(size, MESSAGE), 0))
 		return 0;
 	for (int i = 0; i < MESSAGE / 8; i++)
 		r->message[i] = 0;
-	bpf_skb_load_bytes(skb, at, r->message, size);
+	if (bpf_skb_load_bytes(skb, at, r->message, sized(size, MESSAGE)))
+		return 0;
 	diff = bpf_csum_diff(NULL, 0, (__be32 *)r->message, MESSAGE, diff);
 	turn(skb, net, l4, bpf_htons(sizeof(struct udphdr) + size), diff);
 	return !bpf_skb_change_tail(skb, at + size, 0);

@@ -1,6 +1,7 @@
 package bpf
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -15,12 +16,12 @@ func TestVerifierTakesThem(t *testing.T) {
 	began := time.Now()
 	var o CutObjects
 	if err := LoadCutObjects(&o, nil); err != nil {
-		t.Fatalf("%+v", err)
+		fatal(t, err)
 	}
 	defer o.Close()
 	var b BackObjects
 	if err := LoadBackObjects(&b, nil); err != nil {
-		t.Fatalf("%+v", err)
+		fatal(t, err)
 	}
 	defer b.Close()
 	t.Logf("loaded in %v", time.Since(began))
@@ -38,4 +39,14 @@ func TestVerifierTakesThem(t *testing.T) {
 			t.Errorf("%s: the verifier looked at %d instructions", name, n)
 		}
 	}
+}
+
+// fatal shows all that the verifier had to say.
+func fatal(t *testing.T, err error) {
+	t.Helper()
+	var refused *ebpf.VerifierError
+	if errors.As(err, &refused) {
+		t.Fatalf("%+v", refused)
+	}
+	t.Fatal(err)
 }
