@@ -129,7 +129,13 @@ func TestCpusetHolds(t *testing.T) {
 func TestWithoutCpusetBothCPUsAreUsed(t *testing.T) {
 	_, counted, path, programs := cpusetGroup(t, allCPUs)
 	c := prepare(t, Params{Cpuset: "0", Scope: scope.Scope{Group: path}})
-	if away := elsewhere(t, counted, programs); away < 10 {
+	away := 0.0
+	for range 5 { // a busy machine may leave them on one CPU for a while
+		if away = elsewhere(t, counted, programs); away >= 10 {
+			break
+		}
+	}
+	if away < 10 {
 		t.Errorf("only %.2f%% of the time was on another CPU without any fault", away)
 	}
 	if o := observe(t, c); o.State != fault.Absent || o.Dose != fault.NotInForce {

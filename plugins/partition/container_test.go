@@ -104,7 +104,7 @@ func TestServiceStartedAgain(t *testing.T) {
 // not there is refused.
 func TestServiceOfV1(t *testing.T) {
 	w := traffictest.New(t)
-	if !grouptest.OnV2("freezer") {
+	if grouptest.Mounted("freezer") && !grouptest.OnV2("freezer") {
 		dir, path := grouptest.New(t, "freezer")
 		processtest.Start(t, "notes", processtest.Idle, dir)
 		if _, err := New().Prepare(t.Context(), w.Target, Params{sel{To: peer, Scope: scope.Scope{Group: path}}}); !errors.Is(err, fault.ErrUnsupported) {

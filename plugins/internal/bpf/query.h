@@ -39,7 +39,9 @@ struct names {
 	__uint(max_entries, 1);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, struct name);
-	__type(value, struct entry);
+	// A struct entry. Kernels before 6.2 take a map whose values are known to be
+	// a struct for another kind than the ones that are made without BTF.
+	__type(value, __u32);
 };
 
 struct {
