@@ -62,7 +62,7 @@ test: setup build bin/stores ## every test this machine can run
 # What is tried on a typical host, booted for it: a stock kernel, cgroup v2
 # alone, no KVM; one machine without systemd and one with it, each for all its
 # packages. See docs/vm-tests.md.
-VM_PACKAGES := ./internal/cgroup ./plugins/internal/group ./plugins/cpu ./plugins/memory ./plugins/partition
+VM_PACKAGES := ./internal/cgroup ./plugins/internal/bpf ./plugins/internal/group ./plugins/cpu ./plugins/memory ./plugins/partition
 # Faults on the whole host, and containers, are not another thing there.
 VM_SKIP     := Conformance/a_port|Systemd|Burn|Fill|Reserve|Pressure|Victim|Container
 VM_SYSTEMD  := ./internal/lab ./plugins/internal/container ./plugins/internal/group ./plugins/cpu ./plugins/io ./plugins/kill ./plugins/memory ./plugins/pause ./plugins/pids ./plugins/service

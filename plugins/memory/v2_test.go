@@ -88,8 +88,8 @@ func TestBrakeIsPutBack(t *testing.T) {
 	asFound(t, dir)
 }
 
-// Above the brake a group is slowed down until it comes to a standstill, and nobody
-// is killed; what was found is there again afterwards. v1 has no brake.
+// Above the brake a group is slowed down to next to a standstill, and nobody is
+// killed; what was found is there again afterwards. v1 has no brake.
 func TestHighSlowsDown(t *testing.T) {
 	if !onV2 {
 		_, path := grouptest.New(t, "memory", tuned)
@@ -132,23 +132,17 @@ func TestWithoutHighTheProgramGoesOn(t *testing.T) {
 	}
 }
 
-// holds is the check of both tests: whether a program gets 128 MiB before it comes to
-// a standstill, which is to get next to nothing for three seconds.
+// holds is the check of both tests: whether a program gets 128 MiB in twenty
+// seconds. Above the brake it gets more, but so slowly that it takes minutes.
 func holds(t *testing.T, dir string) (load grouptest.Load, held bool) {
 	t.Helper()
 	load = grouptest.Hold(t, 128*mib, dir)
 	said := make(chan string, 1)
 	go func() { said <- load.Says() }()
-	for last := uint64(0); ; {
-		select {
-		case s := <-said:
-			return load, s == "held\n"
-		case <-time.After(3 * time.Second):
-		}
-		now := number(t, dir, "memory.current")
-		if now > 32*mib && now < last+mib {
-			return load, false
-		}
-		last = now
+	select {
+	case s := <-said:
+		return load, s == "held\n"
+	case <-time.After(20 * time.Second):
+		return load, false
 	}
 }

@@ -8,7 +8,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
+	"sync"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
 )
@@ -34,81 +36,88 @@ func MarkOf[V any](kind fault.Kind, owner string) Mark[V] { return Mark[V]{strin
 
 func (m Mark[V]) path() string { return filepath.Join(folder, m.kind+"-"+filepath.Base(m.owner)) }
 
+// fresh is where a mark is written before it is one: a process that is killed
+// leaves the old mark, or none, and never half of one.
+func (m Mark[V]) fresh() string { return m.path() + ".new" }
+
 // Make makes the mark; one that is there is kept, and made is false then.
 func (m Mark[V]) Make(v V) (made bool, err error) {
-	text, err := json.Marshal(v)
-	if err != nil {
-		return false, fmt.Errorf("encode mark: %w", err)
-	}
+	writing.Lock()
+	defer writing.Unlock()
 	for range 3 { // somebody may remove the empty folder just now
 		if err = os.MkdirAll(folder, 0o700); err != nil {
 			return false, fmt.Errorf("make folder of marks: %w", err)
 		}
-		f, err := os.OpenFile(m.path(), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
+		if err = m.write(v); err == nil {
+			err = os.Link(m.fresh(), m.path())
 		}
-		if errors.Is(err, fs.ErrExist) {
-			return false, nil
+		if !errors.Is(err, fs.ErrNotExist) {
+			break
 		}
-		if err != nil {
-			return false, fmt.Errorf("make mark: %w", err)
-		}
-		_, err = f.Write(text)
-		if err := errors.Join(err, f.Close()); err != nil {
-			return false, fmt.Errorf("make mark: %w", err)
-		}
-		return true, nil
 	}
-	return false, fmt.Errorf("make mark: %w", err)
+	_ = os.Remove(m.fresh()) // else Remove does
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("make mark: %w", err)
+	}
+	return true, nil
 }
 
 // Update writes v to a mark that is there; ErrNoMark if it is not: what was
 // reverted is never marked again.
 func (m Mark[V]) Update(v V) error {
-	text, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("encode mark: %w", err)
+	writing.Lock()
+	defer writing.Unlock()
+	err := m.write(v)
+	if err == nil {
+		// The exchange fails where there is nothing to exchange with.
+		err = unix.Renameat2(unix.AT_FDCWD, m.fresh(), unix.AT_FDCWD, m.path(), unix.RENAME_EXCHANGE)
+		_ = os.Remove(m.fresh())
 	}
-	f, err := os.OpenFile(m.path(), os.O_WRONLY, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return ErrNoMark
 	}
 	if err != nil {
 		return fmt.Errorf("write mark: %w", err)
 	}
-	_, err = f.WriteAt(text, 0)
-	if err := errors.Join(err, f.Truncate(int64(len(text))), f.Close()); err != nil {
-		return fmt.Errorf("write mark: %w", err)
-	}
 	return nil
+}
+
+// writing keeps two writers of one mark apart; only one process has one.
+var writing sync.Mutex
+
+func (m Mark[V]) write(v V) error {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode mark: %w", err)
+	}
+	return os.WriteFile(m.fresh(), text, 0o600)
 }
 
 // Read reads the mark; ErrNoMark if there is none.
 func (m Mark[V]) Read() (v V, err error) {
-	for range 5 { // it may be half written just now
-		var text []byte
-		text, err = os.ReadFile(m.path())
-		if errors.Is(err, fs.ErrNotExist) {
-			return v, ErrNoMark
-		}
-		if err != nil {
-			return v, fmt.Errorf("read mark: %w", err)
-		}
-		v = *new(V)
-		if err = json.Unmarshal(text, &v); err == nil {
-			return v, nil
-		}
-		time.Sleep(time.Millisecond)
+	text, err := os.ReadFile(m.path())
+	if errors.Is(err, fs.ErrNotExist) {
+		return v, ErrNoMark
 	}
-	return v, fmt.Errorf("read mark: %w", err)
+	if err == nil {
+		err = json.Unmarshal(text, &v)
+	}
+	if err != nil {
+		return v, fmt.Errorf("read mark: %w", err)
+	}
+	return v, nil
 }
 
 // Remove removes the mark, and the folder with the last one. One that is gone is
 // no error.
 func (m Mark[V]) Remove() error {
-	if err := os.Remove(m.path()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("remove mark: %w", err)
+	for _, path := range []string{m.path(), m.fresh()} {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove mark: %w", err)
+		}
 	}
 	_ = os.Remove(folder) // other marks keep it
 	return nil
