@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/firedrill-io/firedrill/internal/cgroup"
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/internal/group"
 )
@@ -156,8 +157,29 @@ func (c Change) set(t fault.Target) error {
 // others are put back all the same.
 func (Plugin) Revert(_ context.Context, t fault.Target, c Change) error {
 	return c.Keep.Revert(func() error {
-		return c.HandDown.RevertBy(t, c.file(c.Limits[0]), func() error { return c.putBack(t) })
+		err := c.HandDown.RevertBy(t, c.file(c.Limits[0]), func() error { return c.putBack(t) })
+		if errors.Is(err, fault.ErrGone) && c.Keep.There() {
+			err = errors.Join(err, c.freeSuccessor())
+		}
+		return err
 	})
+}
+
+// freeSuccessor takes the limits from the group of a service that was started anew
+// under the fault: it has them from what keeps them, and systemd leaves a device's
+// limit as it is when it is told no more of that device. What the service has of its
+// own systemd writes again.
+func (c Change) freeSuccessor() (err error) {
+	if c.Group.Inode, err = cgroup.Inode(c.Group.Dir()); err != nil {
+		return nil // the service is down
+	}
+	var errs []error
+	for _, l := range c.Limits {
+		if now, err := c.read(fault.Target{}, l); err == nil && now == l.After && l.Key != "" {
+			errs = append(errs, c.write(l, "max"))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func (c Change) putBack(t fault.Target) error {

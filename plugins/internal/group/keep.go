@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path"
 	"strings"
 	"time"
@@ -44,6 +45,15 @@ func (k *Keep) Apply() error {
 		return nil
 	}
 	return k.DropIn.Write()
+}
+
+// There says that what keeps the setting is there; it goes with the next boot.
+func (k *Keep) There() bool {
+	if k == nil {
+		return false
+	}
+	_, err := os.Stat(k.DropIn.Path())
+	return err == nil
 }
 
 // Revert undoes the setting by revert, and has it kept no more. Where the manager
