@@ -68,7 +68,7 @@ var probes = map[Need]func() bool{
 	Git:        func() bool { return exists("/usr/bin/git") },
 	Runc:       func() bool { return exists("/usr/sbin/runc") },
 	Containerd: func() bool { return ownMachine() && exists("/usr/bin/containerd") },
-	Docker:     func() bool { return ownMachine() && exists("/usr/bin/dockerd") },
+	Docker:     func() bool { return ownMachine() && exists("/usr/sbin/dockerd", "/usr/bin/dockerd") },
 	Netem:      netem,
 	// Tests run in their package's folder.
 	Stores: func() bool { return exists("../../bin/stores/stamp") },
