@@ -59,6 +59,17 @@ func beside(t *testing.T) {
 	t.Cleanup(func() { <-atOnce })
 }
 
+// succeeds runs the injector as a user would, wants exit code 0 and returns what
+// it printed.
+func succeeds(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), filepath.Join(bin, "injector"), args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("injector %s: %v\n%s", args[0], err, out)
+	}
+	return string(out)
+}
+
 // The build tags that leave something out of a hostagent.
 const (
 	noBPF    = "firedrill_nobpf"

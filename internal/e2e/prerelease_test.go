@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -31,10 +30,7 @@ func TestPrerelease(t *testing.T) {
 func holds(t *testing.T, file string) {
 	t.Helper()
 	dir, began := t.TempDir(), time.Now()
-	out, err := exec.CommandContext(t.Context(), filepath.Join(bin, "injector"), "run", file, "--lab", "--plain", "--out", dir).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	out := succeeds(t, "run", file, "--lab", "--plain", "--out", dir)
 	if took := time.Since(began); took > time.Minute {
 		t.Errorf("it took %v, want less than a minute\n%s", took, out)
 	}

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -17,8 +16,8 @@ func TestStores(t *testing.T) {
 	need.Check(t, need.Root, need.Loop, need.Mkfs, need.Stores)
 	for name, file := range map[string]string{"power cut": "experiment.yaml", "kill": "kill.yaml"} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			runsAs(t, "run", filepath.Join("../../experiments/stores", file), "--lab", "--as-predicted", "--plain", "--services", stores)
+			beside(t)
+			t.Log(succeeds(t, "run", filepath.Join("../../experiments/stores", file), "--lab", "--as-predicted", "--plain", "--services", stores, "--out", t.TempDir()))
 		})
 	}
 }
@@ -31,27 +30,12 @@ func TestStockServers(t *testing.T) {
 		"5432": {"postgres", "-c", "listen_addresses=${ip}"},
 	} {
 		t.Run(command[0], func(t *testing.T) {
-			t.Parallel()
+			beside(t)
 			dir := filepath.Join(t.TempDir(), "drills")
 			argv := append([]string{"lab", "init", dir, "--port", port, "--", filepath.Join(stores, command[0])}, command[1:]...)
-			if out, err := exec.CommandContext(t.Context(), filepath.Join(bin, "injector"), argv...).CombinedOutput(); err != nil {
-				t.Fatalf("lab init: %v\n%s", err, out)
-			}
+			succeeds(t, argv...)
 			// The programs need what lies beside them, so the folder is named.
-			runsAs(t, "run", filepath.Join(dir, "rack-power-loss.yaml"), "--lab", "--plain", "--services", stores)
+			t.Log(succeeds(t, "run", filepath.Join(dir, "rack-power-loss.yaml"), "--lab", "--plain", "--services", stores, "--out", t.TempDir()))
 		})
 	}
-}
-
-// runsAs runs the injector, two labs at once at most, and wants exit code 0.
-func runsAs(t *testing.T, args ...string) {
-	t.Helper()
-	atOnce <- struct{}{}
-	defer func() { <-atOnce }()
-	args = append(args, "--out", t.TempDir())
-	out, err := exec.CommandContext(t.Context(), filepath.Join(bin, "injector"), args...).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	t.Logf("%s", out)
 }

@@ -59,9 +59,8 @@ func HandDown(name, controller string) error {
 
 // Stop stops a unit; one that is not there is no error.
 func Stop(name string) error {
-	return ask("stop", name, func(ctx context.Context, c *sd.Conn, done chan<- string) error {
-		_, err := c.StopUnitContext(ctx, name, "replace", done)
-		return err
+	return ask("stop", name, func(ctx context.Context, c *sd.Conn, done chan<- string) (int, error) {
+		return c.StopUnitContext(ctx, name, "replace", done)
 	}, "org.freedesktop.systemd1.NoSuchUnit")
 }
 
@@ -70,23 +69,17 @@ func property(name string, value any) sd.Property {
 }
 
 func start(name, description string, properties ...sd.Property) error {
-	return ask("start", name, func(ctx context.Context, c *sd.Conn, done chan<- string) error {
-		_, err := c.StartTransientUnitContext(ctx, name, "fail", append(properties, sd.PropDescription(description)), done)
-		return err
+	return ask("start", name, func(ctx context.Context, c *sd.Conn, done chan<- string) (int, error) {
+		return c.StartTransientUnitContext(ctx, name, "fail", append(properties, sd.PropDescription(description)), done)
 	}, "org.freedesktop.systemd1.UnitExists")
 }
 
 // ask has the manager do one job and waits for its end. The error called fine
 // means that nothing is to be done.
-func ask(verb, name string, call func(context.Context, *sd.Conn, chan<- string) error, fine string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
-	defer cancel()
-	m, err := Open(ctx)
-	if err != nil {
-		return fmt.Errorf("%s unit %s: %w", verb, name, err)
-	}
-	defer m.Close()
-	err = m.job(ctx, verb, name, func(done chan<- string) (int, error) { return 0, call(ctx, m.c, done) })
+func ask(verb, name string, call func(context.Context, *sd.Conn, chan<- string) (int, error), fine string) error {
+	err := with(verb+" unit "+name, func(ctx context.Context, m *Manager) error {
+		return m.job(ctx, verb, name, func(done chan<- string) (int, error) { return call(ctx, m.c, done) })
+	})
 	var said dbus.Error
 	if errors.As(err, &said) && said.Name == fine {
 		return nil
@@ -96,17 +89,15 @@ func ask(verb, name string, call func(context.Context, *sd.Conn, chan<- string) 
 
 // Reload has the manager read all unit files anew.
 func Reload() error {
-	return talk("reload units", func(ctx context.Context, c *sd.Conn) error { return c.ReloadContext(ctx) })
+	return with("reload units", func(ctx context.Context, m *Manager) error { return m.Reload(ctx) })
 }
 
 // Up says whether a unit runs or is on its way up; one that waits to be started
 // again after it failed is not.
 func Up(name string) (up bool, err error) {
-	err = talk("ask for the state of "+name, func(ctx context.Context, c *sd.Conn) error {
-		p, err := c.GetUnitPropertiesContext(ctx, name)
-		if err == nil {
-			up = p["ActiveState"] == "active" || p["ActiveState"] == "reloading" || p["ActiveState"] == "activating" && p["SubState"] != "auto-restart"
-		}
+	err = with("ask for the state of "+name, func(ctx context.Context, m *Manager) error {
+		u, err := m.Unit(ctx, name)
+		up = u.Running() || u.Active == "activating" && u.Sub != "auto-restart"
 		return err
 	})
 	return up, err
@@ -115,24 +106,23 @@ func Up(name string) (up bool, err error) {
 // Restart has the manager start a unit anew, also one that failed too often, and
 // does not wait until it is up.
 func Restart(name string) error {
-	return talk("start unit "+name, func(ctx context.Context, c *sd.Conn) error {
-		_ = c.ResetFailedUnitContext(ctx, name) // one that is not loaded has not failed
-		_, err := c.RestartUnitContext(ctx, name, "replace", nil)
-		return err
+	return with("start unit "+name, func(ctx context.Context, m *Manager) error {
+		_ = m.ResetFailed(ctx, name) // one that is not loaded has not failed
+		if _, err := m.c.RestartUnitContext(ctx, name, "replace", nil); err != nil {
+			return fmt.Errorf("start unit %s: %w", name, meaning(err))
+		}
+		return nil
 	})
 }
 
-// talk dials the manager for one call.
-func talk(what string, call func(context.Context, *sd.Conn) error) error {
+// with dials the manager for one errand, and says what for if that fails.
+func with(what string, do func(context.Context, *Manager) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	c, err := sd.NewSystemdConnectionContext(ctx)
+	m, err := Open(ctx)
 	if err != nil {
-		return fmt.Errorf("%s: dial systemd: %w", what, err)
-	}
-	defer c.Close()
-	if err := call(ctx, c); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
-	return nil
+	defer m.Close()
+	return do(ctx, m)
 }

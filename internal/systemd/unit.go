@@ -108,16 +108,11 @@ func GroupOf(name string) string {
 	if !Running() || len(name) > longest {
 		return ""
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
-	defer cancel()
-	m, err := Open(ctx)
-	if err != nil {
-		return ""
-	}
-	defer m.Close()
-	u, err := m.Unit(ctx, name)
-	if err != nil {
-		return ""
-	}
-	return u.Group
+	group := ""
+	_ = with("read unit "+name, func(ctx context.Context, m *Manager) error {
+		u, err := m.Unit(ctx, name)
+		group = u.Group
+		return err
+	})
+	return group
 }

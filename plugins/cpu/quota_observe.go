@@ -64,9 +64,7 @@ func (q quota) observe(ctx context.Context, t fault.Target) (fault.Observation, 
 		o.Achieved = append(o.Achieved, percentOf("cpu used", w.used))
 		o.Detail += fmt.Sprintf(", in which it used %.1f%%", w.used)
 	}
-	if share, ok := g.Pressure("cpu"); ok {
-		o.Achieved = append(o.Achieved, fault.Measure{Name: "cpu pressure", Value: share, Unit: "% of the last 10 s"})
-	}
+	o.Achieved = append(o.Achieved, g.Waited("cpu")...)
 	return o, nil
 }
 

@@ -84,9 +84,7 @@ func (c *high) observe(t fault.Target) (fault.Observation, error) {
 		}
 	}
 	o.Achieved = []fault.Measure{bytes("memory brake", use.high), bytes("memory used", use.used), {Name: "slowed down", Value: float64(hits), Unit: "times"}}
-	if share, ok := g.Pressure("memory"); ok {
-		o.Achieved = append(o.Achieved, fault.Measure{Name: "memory pressure", Value: share, Unit: "% of the last 10 s"})
-	}
+	o.Achieved = append(o.Achieved, g.Waited("memory")...)
 	o.Detail = fmt.Sprintf("%s uses %s, above %s it is slowed down, which happened %d times", g.Path, size(use.used), size(use.high), hits)
 	return o, nil
 }

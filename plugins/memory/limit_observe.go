@@ -47,9 +47,7 @@ func (c limit) observe(t fault.Target) (fault.Observation, error) {
 		bytes("memory limit", use.limit), bytes("memory used", use.used), bytes("most memory used", use.most),
 		{Name: "limit hits", Value: float64(hits), Unit: "times"}, {Name: "killed for want of memory", Value: float64(killed), Unit: "processes"},
 	}
-	if share, ok := g.Pressure("memory"); ok {
-		o.Achieved = append(o.Achieved, fault.Measure{Name: "memory pressure", Value: share, Unit: "% of the last 10 s"})
-	}
+	o.Achieved = append(o.Achieved, g.Waited("memory")...)
 	o.Detail = fmt.Sprintf("%s uses %s of %s, hit the limit %d times, lost %d processes for want of memory", g.Path, size(use.used), size(use.limit), hits, killed)
 	if c.OOMGroup == "1" {
 		o.Detail += "; memory.oom.group is 1: when one is killed, all are"

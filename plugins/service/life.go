@@ -77,12 +77,7 @@ func (l Life) over(now Life) (bool, error) {
 
 // current is the unit as it is now.
 func current(ctx context.Context, unit string) (Life, error) {
-	m, err := systemd.Open(ctx)
-	if err != nil {
-		return Life{}, err
-	}
-	defer m.Close()
-	u, err := m.Unit(ctx, unit)
+	u, err := unitOf(ctx, unit)
 	if err != nil {
 		return Life{}, err
 	}

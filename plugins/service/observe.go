@@ -41,12 +41,25 @@ func (s *Plugin) Observe(ctx context.Context, _ fault.Target, c Change) (fault.O
 }
 
 func unitOf(ctx context.Context, name string) (systemd.Unit, error) {
+	m, u, err := open(ctx, name)
+	if err == nil {
+		m.Close()
+	}
+	return u, err
+}
+
+// open asks the manager for a unit. The caller must Close the manager.
+func open(ctx context.Context, name string) (*systemd.Manager, systemd.Unit, error) {
 	m, err := systemd.Open(ctx)
 	if err != nil {
-		return systemd.Unit{}, err
+		return nil, systemd.Unit{}, err
 	}
-	defer m.Close()
-	return m.Unit(ctx, name)
+	u, err := m.Unit(ctx, name)
+	if err != nil {
+		m.Close()
+		return nil, u, err
+	}
+	return m, u, nil
 }
 
 func (c Change) observeStop(o *fault.Observation, t rounds.Tally, begun bool, u systemd.Unit, left int) {

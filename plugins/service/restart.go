@@ -28,15 +28,11 @@ func (c *Change) prepareRestart(ctx context.Context, m *systemd.Manager, u syste
 func (s *Plugin) restart(c Change) (restarted []Life, missed int, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	m, err := systemd.Open(ctx)
+	m, u, err := open(ctx, c.Unit)
 	if err != nil {
 		return nil, 0, err
 	}
 	defer m.Close()
-	u, err := m.Unit(ctx, c.Unit)
-	if err != nil {
-		return nil, 0, err
-	}
 	if !u.Running() {
 		return nil, 1, nil
 	}

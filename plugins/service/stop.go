@@ -79,15 +79,11 @@ func withRequiring(ctx context.Context, m *systemd.Manager, list []systemd.Unit)
 func (s *Plugin) stop(c Change) (stopped []Life, missed int, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	m, err := systemd.Open(ctx)
+	m, u, err := open(ctx, c.Unit)
 	if err != nil {
 		return nil, 0, err
 	}
 	defer m.Close()
-	u, err := m.Unit(ctx, c.Unit)
-	if err != nil {
-		return nil, 0, err
-	}
 	l, err := lifeOf(u)
 	if err != nil {
 		return nil, 0, err

@@ -88,6 +88,15 @@ func (g Group) In(controller cgroup1.Name) (other Group, ok bool) {
 	return other, err1 == nil && err2 == nil && slices.Equal(own, theirs)
 }
 
+// Waited is Pressure as a measure, for Observe; none where there is no such.
+func (g Group) Waited(resource string) []fault.Measure {
+	share, ok := g.Pressure(resource)
+	if !ok {
+		return nil
+	}
+	return []fault.Measure{{Name: resource + " pressure", Value: share, Unit: "% of the last 10 s"}}
+}
+
 // Pressure reads from the v2 hierarchy which share of the last 10 s, in %, some
 // process of the group waited for resource (cpu or memory): pressure stall
 // information, which v1 has not. ok only if the group's processes are together
