@@ -33,6 +33,8 @@ const (
 	// Systemd as the service manager, with cgroup v2 alone.
 	Systemd Need = "systemd and cgroup v2 alone (make test-vm)"
 
+	// Unified is a machine without cgroup v1.
+	Unified Need = "cgroup v2 alone (make test-vm)"
 	// Reset is a machine that was booted for the test alone, which may reset it.
 	Reset Need = "a machine that may be reset (make test-vm)"
 
@@ -56,6 +58,8 @@ var probes = map[Need]func() bool{
 	Nft:     func() bool { return exists("/usr/sbin/nft", "/sbin/nft") },
 	Libc:    func() bool { return exists("/usr/bin/getent") && exists("/usr/bin/unshare") },
 	Systemd: func() bool { return exists("/run/systemd/system") && exists("/sys/fs/cgroup/cgroup.controllers") },
+
+	Unified: func() bool { return exists("/sys/fs/cgroup/cgroup.controllers") },
 
 	Reset: func() bool { return exists("/job/may-reset") },
 

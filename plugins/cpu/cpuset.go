@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"path/filepath"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/firedrill-io/firedrill/internal/cgroup"
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/internal/group"
@@ -26,6 +28,7 @@ const (
 type cpuset struct {
 	Cpus group.Setting `json:"cpus"`
 	Left cpuList       `json:"left"`
+	All  cpuList       `json:"all,omitempty"` // where the group's processes could run
 	// HandDown, if set, makes systemd give the group its cpuset.cpus.
 	HandDown *group.HandDown `json:"hand_down,omitempty"`
 	// Bound are the threads that had CPUs of their own choice, which kernels before
@@ -50,6 +53,9 @@ func prepareCpuset(p Params) (*cpuset, error) {
 		} else if err != nil {
 			return nil, err
 		}
+		if err := emptiable(c.Cpus); err != nil {
+			return nil, err
+		}
 	}
 	now, err := effective(g)
 	if err != nil {
@@ -58,8 +64,22 @@ func prepareCpuset(p Params) (*cpuset, error) {
 	if err := c.fits(now); err != nil {
 		return nil, err
 	}
+	c.All = now
 	c.Bound, err = findBound(g, now)
 	return c, err
+}
+
+// emptiable refuses a group that asks for no CPUs and has processes: the kernel
+// does not let such a group ask for none again.
+func emptiable(s group.Setting) error {
+	if s.Before != "" {
+		return nil
+	}
+	pids, err := s.Group.Processes()
+	if err == nil && len(pids) > 0 {
+		err = fault.Refuse("cpuset", "can't be taken back from %s: its %s is empty, and the kernel lets no group with processes have it empty again; write its CPUs into it first, or give quota", s.Group.Path, cpusFile)
+	}
+	return err
 }
 
 // noCpuset says why a group has no CPUs to be set.
@@ -128,8 +148,23 @@ func (c *cpuset) apply(t fault.Target, _ fault.BootTime, _ *slog.Logger) error {
 }
 
 func (c *cpuset) revert(t fault.Target) error {
-	if err := c.HandDown.Revert(t, c.Cpus); err != nil {
+	if err := c.HandDown.RevertBy(t, c.Cpus, func() error { return c.putBack(t) }); err != nil {
 		return err
 	}
 	return c.rebind()
+}
+
+// putBack gives the group all CPUs where the kernel does not let it ask for none,
+// until the file goes with the unit that handed it down.
+func (c *cpuset) putBack(t fault.Target) error {
+	all := c.Cpus
+	all.Before = c.All.String()
+	if now, err := all.Now(t); err == nil && now == all.Before {
+		return nil
+	}
+	err := c.Cpus.Revert(t)
+	if errors.Is(err, unix.ENOSPC) && len(c.All) > 0 {
+		return all.Revert(t)
+	}
+	return err
 }

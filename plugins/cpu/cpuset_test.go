@@ -182,6 +182,15 @@ func TestCpusetBesideQuota(t *testing.T) {
 	}
 }
 
+// A v2 group that asks for no CPUs and has processes could not be put back.
+func TestCpusetThatCannotBeTakenBackIsRefused(t *testing.T) {
+	need.Check(t, need.Root, need.CPUs, need.Unified)
+	dir, path := grouptest.New(t, "cpuset")
+	grouptest.Named(t, "notes", dir)
+	_, err := New().Prepare(t.Context(), fault.Target{}, Params{Cpuset: "0", Scope: scope.Scope{Group: path}})
+	mustRefuse(t, err, "cpuset")
+}
+
 // The kernel lets no v1 group have less than one below it; a v2 group below gets
 // what is left.
 func TestCpusetOfGroupBelow(t *testing.T) {

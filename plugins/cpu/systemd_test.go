@@ -20,20 +20,22 @@ func TestServiceOfSystemd(t *testing.T) {
 		file, text string
 		params     Params
 	}{
-		{maxFile, "50000 100000", Params{Quota: "50%", Scope: scope.Scope{Service: "systemd-journald"}}},
-		{cpusFile, "0", Params{Cpuset: "0", Scope: scope.Scope{Service: "systemd-journald"}}},
+		{maxFile, "50000 100000", Params{Quota: "50%", Scope: scope.Scope{Service: "fd-handed"}}},
+		{cpusFile, "0", Params{Cpuset: "0", Scope: scope.Scope{Service: "fd-handed"}}},
 	} {
 		t.Run(c.file, func(t *testing.T) { handedDown(t, c.params, c.file, c.text) })
 	}
 }
 
 func handedDown(t *testing.T, p Params, file, text string) {
-	const services = "/sys/fs/cgroup/system.slice"
-	dir := filepath.Join(services, "systemd-journald.service")
+	// In a slice of its own, to which nobody else hands anything.
+	const service, services = "fd-handed.service", "/sys/fs/cgroup/fdhanded.slice"
+	grouptest.Units(t, map[string]string{service: "[Service]\nSlice=fdhanded.slice\nExecStart=/bin/sleep 1000\n"})
+	grouptest.StartUnits(t, service)
+	dir := filepath.Join(services, service)
 	handed := func() string { return grouptest.Text(t, services, "cgroup.subtree_control") }
 	if _, err := os.Stat(filepath.Join(dir, file)); err == nil {
-		t.Log("some service has a CPU property here, so all have the file: nothing to hand down")
-		return
+		t.Fatalf("the service has %s by itself: there is nothing to hand down", file)
 	}
 	before := handed()
 	c := prepare(t, p)

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/firedrill-io/firedrill/internal/need"
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
@@ -63,9 +64,7 @@ func TestConformanceOfFill(t *testing.T) {
 
 func TestConformanceOfHigh(t *testing.T) {
 	t.Parallel()
-	if !onV2 {
-		return // v1 has no brake: TestHighSlowsDown says what it answers
-	}
+	need.Check(t, need.Root, need.Unified) // v1 has no brake: TestHighSlowsDown says what it answers
 	brake := grouptest.Knob{Controller: "memory", File: highFile}
 	faulttest.Run(t, driver, faulttest.Case{
 		Params: Params{High: "256MiB", Scope: scope.Scope{Service: grouptest.Service}},

@@ -68,9 +68,7 @@ func TestOOMAllowed(t *testing.T) {
 // The brake that makes room is gone when the limit is there, and after a crash
 // between the two the record alone puts both back.
 func TestBrakeIsPutBack(t *testing.T) {
-	if !onV2 {
-		return // v1 needs none
-	}
+	need.Check(t, need.Root, need.Unified) // v1 needs none
 	dir, path := group2(t)
 	c := prepare(t, Params{Limit: "64MiB", Scope: scope.Scope{Group: path}})
 	must(t, c.Brake.Apply(here))
@@ -119,9 +117,7 @@ func TestHighSlowsDown(t *testing.T) {
 
 // The twin: without the fault the same program gets what it asks for.
 func TestWithoutHighTheProgramGoesOn(t *testing.T) {
-	if !onV2 {
-		return
-	}
+	need.Check(t, need.Root, need.Unified)
 	dir, path := group2(t)
 	c := prepare(t, Params{High: "64MiB", Scope: scope.Scope{Group: path}})
 	if _, held := holds(t, dir); !held {
