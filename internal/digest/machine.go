@@ -14,8 +14,8 @@ import (
 type Option func(*options)
 
 type options struct {
-	only, except []string
-	folders      []string
+	only    []string
+	folders []string
 }
 
 // labFolder holds the state folders of labs, with their disk images.
@@ -27,19 +27,13 @@ func Only(marks ...string) Option {
 	return func(o *options) { o.only = append(o.only, marks...) }
 }
 
-// Except drops the lines that carry one of the marks, such as the id of
-// somebody else's lab on this machine.
-func Except(marks ...string) Option {
-	return func(o *options) { o.except = append(o.except, marks...) }
-}
-
 // Folders adds folders whose entries are listed, two levels deep.
 func Folders(paths ...string) Option {
 	return func(o *options) { o.folders = append(o.folders, paths...) }
 }
 
 func (o *options) keep(line string) bool {
-	return (len(o.only) == 0 || containsAny(line, o.only)) && !containsAny(line, o.except)
+	return len(o.only) == 0 || containsAny(line, o.only)
 }
 
 func containsAny(s string, parts []string) bool {

@@ -2,7 +2,6 @@ package grouptest
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -95,14 +94,4 @@ func ReadUnit(t testing.TB, name string) (u systemd.Unit) {
 func Reload(t testing.TB) {
 	t.Helper()
 	must(t, Ask(func(ctx context.Context, m *systemd.Manager) error { return m.Reload(ctx) }))
-}
-
-// Spinning is the file of a service that wants all of one CPU.
-func Spinning(t testing.TB) string {
-	return fmt.Sprintf("[Service]\nExecStart=%s %s\n", copyOfSelf(t, "spin"), roleSpin)
-}
-
-// Holding is the file of a service that keeps n bytes of memory.
-func Holding(t testing.TB, n int) string {
-	return fmt.Sprintf("[Service]\nExecStart=%s %s %d\n", copyOfSelf(t, "hold"), roleHold, n)
 }
