@@ -98,7 +98,7 @@ race: setup ## the pure packages under the race detector (needs gcc)
 	CGO_ENABLED=1 go test -race ./experiments/... ./internal/inventory/... ./internal/journal/... ./internal/control/... ./injector/internal/... ./plugins/fault/...
 
 lint: ## formatting, vet and build for amd64 and arm64, linters
-	@test -z "$$(gofmt -l . | tee /dev/stderr)"
+	@test -z "$$(gofmt -l . | tee -a /dev/stderr)"
 	@for module in $(SUPERAPP) $(NUMBERS); do go -C $$module vet ./... || exit 1; done
 	@for arch in amd64 arm64; do echo "vetting and building for $$arch" && \
 	GOARCH=$$arch go vet ./... && GOARCH=$$arch go build -o /dev/null ./injector && GOARCH=$$arch go build -o /dev/null ./hostagent || exit 1; done
