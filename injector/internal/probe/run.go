@@ -11,6 +11,12 @@ import (
 // which must not block for long. It returns when the last request has ended.
 // Requests that ctx ended give no sample.
 func Run(ctx context.Context, spec Spec, clock Clock, out func(Sample)) {
+	// A dialler sees a deadline pass by its own timer, before ctx says that it
+	// ended: the last attempt would be a time-out of the service. So attempts are
+	// cancelled, and know no deadline but their own.
+	attempts, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, cancel)()
 	p := &prober{spec: spec, sender: NewSender(spec.Timeout)}
 	Loop(ctx, clock, spec.Every, Limit(spec.Every, spec.Timeout, spec.Addresses()), func(n int, due int64, saturated bool) {
 		s := Sample{Probe: spec.Name, Due: due, Start: clock()}
@@ -19,7 +25,7 @@ func Run(ctx context.Context, spec Spec, clock Clock, out func(Sample)) {
 			out(s)
 			return
 		}
-		answer, tries := p.ask(ctx, n)
+		answer, tries := p.ask(attempts, n)
 		if ctx.Err() != nil {
 			return
 		}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -102,6 +103,29 @@ func TestRunTCP(t *testing.T) {
 	}
 	if len(down) == 0 || down[0].OK || down[0].Class != probe.Refused {
 		t.Errorf("closed port: %+v", down)
+	}
+}
+
+// lateTimer is a context whose deadline has passed and whose timer did not fire
+// yet, as on a busy machine.
+type lateTimer struct{ context.Context }
+
+func (lateTimer) Deadline() (time.Time, bool) { return time.Now().Add(-time.Second), true }
+
+func TestRunDoesNotTakeItsEndForATimeout(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	spec := probe.Spec{Name: "up", TCP: []string{silentPeer(t)}, Every: 10 * time.Millisecond, Timeout: time.Second}
+	var samples atomic.Int64
+	probe.Run(lateTimer{ctx}, spec, fakeClock, func(s probe.Sample) {
+		if !s.OK {
+			t.Errorf("sample failed: %+v", s)
+		}
+		if samples.Add(1) == 5 {
+			cancel()
+		}
+	})
+	if n := samples.Load(); n < 5 {
+		t.Errorf("%d samples", n)
 	}
 }
 
