@@ -2,7 +2,6 @@ package bandwidth
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -21,10 +20,6 @@ const window = 400 * time.Millisecond
 func (p *Plugin) Observe(ctx context.Context, t fault.Target, c Change) (fault.Observation, error) {
 	o := fault.Observation{State: fault.Absent, Dose: fault.NotInForce, Asked: []fault.Measure{mbit(float64(c.Rate))}}
 	s, err := traffic.Reopen(t, c.Change)
-	if errors.Is(err, fault.ErrGone) {
-		o.Detail = err.Error()
-		return o, nil
-	}
 	if err != nil {
 		return o, err
 	}

@@ -24,7 +24,7 @@ const within = 500 * time.Millisecond
 func off(t *testing.T, p *processtest.Program, ask string) time.Duration {
 	t.Helper()
 	ns, err := strconv.ParseInt(p.Ask(t, ask), 10, 64)
-	must(t, err)
+	faulttest.Must(t, err)
 	return time.Until(time.Unix(0, ns)).Round(time.Millisecond)
 }
 
@@ -43,11 +43,11 @@ func TestShiftsAndPutsBack(t *testing.T) {
 			if got := off(t, other, "now"); !near(got, 0) {
 				t.Errorf("another program's clock is off by %v", got)
 			}
-			if o := observe(t, c); o.State != fault.Present || o.Dose != fault.InForce || o.Achieved[0].Value != want.Seconds() || o.Achieved[1].Value != 1 {
+			if o := faulttest.Observe(t, Plugin{}, fault.Target{}, c); o.State != fault.Present || o.Dose != fault.InForce || o.Achieved[0].Value != want.Seconds() || o.Achieved[1].Value != 1 {
 				t.Errorf("observed %+v", o)
 			}
-			must(t, Plugin{}.Apply(t.Context(), fault.Target{}, c, 0, 0)) // a renewal
-			must(t, Plugin{}.Revert(t.Context(), fault.Target{}, throughJSON(t, c)))
+			faulttest.Must(t, Plugin{}.Apply(t.Context(), fault.Target{}, c, 0, 0)) // a renewal
+			faulttest.Must(t, Plugin{}.Revert(t.Context(), fault.Target{}, throughJSON(t, c)))
 			if got := off(t, p, "now"); !near(got, 0) {
 				t.Errorf("after revert the clock is off by %v", got)
 			}
@@ -55,8 +55,8 @@ func TestShiftsAndPutsBack(t *testing.T) {
 				Fault: Kind, What: "the clock of a program, " + shift, Asked: want.Seconds(), Achieved: got.Seconds(), Unit: "s",
 				Within: within.Seconds(), Found: []string{string(before)}, Left: []string{string(code(t, p))}, // byte by byte
 			})
-			must(t, Plugin{}.Revert(t.Context(), fault.Target{}, c))
-			if o := observe(t, c); o.State != fault.Absent {
+			faulttest.Must(t, Plugin{}.Revert(t.Context(), fault.Target{}, c))
+			if o := faulttest.Observe(t, Plugin{}, fault.Target{}, c); o.State != fault.Absent {
 				t.Errorf("observed %+v", o)
 			}
 		})
@@ -71,17 +71,17 @@ func TestWithoutEffectTheClockIsRight(t *testing.T) {
 	if got := off(t, p, "now"); near(got, -time.Hour) {
 		t.Error("shifted without effect")
 	}
-	if o := observe(t, c); o.Dose != fault.NotInForce || o.Achieved[0].Value != 0 {
+	if o := faulttest.Observe(t, Plugin{}, fault.Target{}, c); o.Dose != fault.NotInForce || o.Achieved[0].Value != 0 {
 		t.Errorf("observed %+v", o)
 	}
-	must(t, Plugin{}.Revert(t.Context(), fault.Target{}, c))
+	faulttest.Must(t, Plugin{}.Revert(t.Context(), fault.Target{}, c))
 }
 
 // All functions of the C library's programs are shifted: date(1) asks by
 // clock_gettime, others by gettimeofday or time. The code is run in this process.
 func TestAllFunctionsAndAllOffsets(t *testing.T) {
 	a, err := thisArchitecture()
-	must(t, err)
+	faulttest.Must(t, err)
 	for _, shift := range []time.Duration{-time.Hour, 1, -1, 999_999_999, -farthest, farthest} {
 		for function, code := range a.functions {
 			seconds, rest := floor(shift)
@@ -116,17 +116,17 @@ func TestChildren(t *testing.T) {
 		t.Errorf("the clock of a program executed anew is off by %v: say so in the package comment", got)
 	}
 	late := processtest.Start(t, "late", processtest.Clock, dir)
-	if o := observe(t, c); o.State != fault.Partial || o.Dose != fault.NotInForce {
+	if o := faulttest.Observe(t, Plugin{}, fault.Target{}, c); o.State != fault.Partial || o.Dose != fault.NotInForce {
 		t.Errorf("with a program that is not shifted: observed %+v", o)
 	}
-	must(t, Plugin{}.Apply(t.Context(), fault.Target{}, c, 0, 0))
+	faulttest.Must(t, Plugin{}.Apply(t.Context(), fault.Target{}, c, 0, 0))
 	if got := off(t, late, "now"); !near(got, -time.Hour) {
 		t.Errorf("after a renewal the new program's clock is off by %v", got)
 	}
-	if o := observe(t, c); o.State != fault.Present || o.Achieved[1].Value != 2 {
+	if o := faulttest.Observe(t, Plugin{}, fault.Target{}, c); o.State != fault.Present || o.Achieved[1].Value != 2 {
 		t.Errorf("observed %+v", o)
 	}
-	must(t, Plugin{}.Revert(t.Context(), fault.Target{}, c))
+	faulttest.Must(t, Plugin{}.Revert(t.Context(), fault.Target{}, c))
 	for _, p := range []*processtest.Program{p, late} {
 		if got := off(t, p, "now"); !near(got, 0) {
 			t.Errorf("after revert a clock is off by %v", got)
@@ -140,12 +140,12 @@ func TestForkedChildIsPutBack(t *testing.T) {
 	child := processtest.Start(t, "child", processtest.Clock)
 	c := inject(t, Plugin{}, Params{Selection: scope.Selection{Executable: p.Path}, Shift: "1h"})
 	id, err := process.Read(child.PID)
-	must(t, err)
-	must(t, Plugin{}.replace(id, c.Image, true)) // what fork(2) does
+	faulttest.Must(t, err)
+	faulttest.Must(t, Plugin{}.replace(id, c.Image, true)) // what fork(2) does
 	if got := off(t, child, "now"); !near(got, time.Hour) {
 		t.Errorf("the child's clock is off by %v", got)
 	}
-	must(t, Plugin{}.Revert(t.Context(), fault.Target{}, c))
+	faulttest.Must(t, Plugin{}.Revert(t.Context(), fault.Target{}, c))
 	for _, p := range []*processtest.Program{p, child} {
 		if got := off(t, p, "now"); !near(got, 0) {
 			t.Errorf("after revert a clock is off by %v", got)
@@ -159,13 +159,13 @@ func TestEndedProcess(t *testing.T) {
 	dir, path := processtest.Group(t)
 	first, second := processtest.Start(t, "notes", processtest.Clock, dir), processtest.Start(t, "notes", processtest.Clock, dir)
 	c := inject(t, Plugin{}, Params{Selection: scope.Selection{Scope: scope.Scope{Group: path}}, Shift: "1h"})
-	must(t, first.Kill())
+	faulttest.Must(t, first.Kill())
 	_, _ = first.Wait()
-	must(t, Plugin{}.Revert(t.Context(), fault.Target{}, c))
+	faulttest.Must(t, Plugin{}.Revert(t.Context(), fault.Target{}, c))
 	if got := off(t, second, "now"); !near(got, 0) {
 		t.Errorf("after revert the clock is off by %v", got)
 	}
-	must(t, second.Kill())
+	faulttest.Must(t, second.Kill())
 	_, _ = second.Wait()
 	if err := (Plugin{}).Revert(t.Context(), fault.Target{}, c); !errors.Is(err, fault.ErrGone) {
 		t.Errorf("error %v, want %v", err, fault.ErrGone)
@@ -181,7 +181,7 @@ func TestAnothersCodeStays(t *testing.T) {
 	}
 	other := first
 	other.Tag[0]++
-	must(t, other.build())
+	faulttest.Must(t, other.build())
 	if err := (Plugin{}).Revert(t.Context(), fault.Target{}, other); !errors.Is(err, fault.ErrStuck) {
 		t.Errorf("error %v, want %v", err, fault.ErrStuck)
 	}
@@ -191,7 +191,7 @@ func TestAnothersCodeStays(t *testing.T) {
 	if got := off(t, p, "now"); !near(got, time.Hour) {
 		t.Errorf("the first shift is off by %v now", got)
 	}
-	must(t, Plugin{}.Revert(t.Context(), fault.Target{}, first))
+	faulttest.Must(t, Plugin{}.Revert(t.Context(), fault.Target{}, first))
 }
 
 // A program that reads the clock all the time, in several threads, goes on
@@ -201,11 +201,11 @@ func TestBusyReader(t *testing.T) {
 	var longest time.Duration
 	for range 10 {
 		c, err := Plugin{}.Prepare(t.Context(), fault.Target{}, Params{Selection: scope.Selection{Executable: p.Path}, Shift: "1h"})
-		must(t, err)
+		faulttest.Must(t, err)
 		began := time.Now()
-		must(t, Plugin{}.Apply(t.Context(), fault.Target{}, c, 0, 0))
+		faulttest.Must(t, Plugin{}.Apply(t.Context(), fault.Target{}, c, 0, 0))
 		longest = max(longest, time.Since(began))
-		must(t, Plugin{}.Revert(t.Context(), fault.Target{}, c))
+		faulttest.Must(t, Plugin{}.Revert(t.Context(), fault.Target{}, c))
 	}
 	t.Logf("longest apply %v", longest)
 	if !proc.Alive(p.PID, p.StartTime) {
@@ -224,19 +224,10 @@ func TestRefusals(t *testing.T) {
 		"group":      {Selection: scope.Selection{Scope: scope.Scope{Group: "/"}}, Shift: "1h"},
 		"executable": {Selection: scope.Selection{Executable: proc.Self}, Shift: "1h"},
 	} {
-		mustRefuse(t, params, field)
+		faulttest.PrepareRefused(t, Plugin{}, fault.Target{}, params, field)
 	}
 	for _, shift := range []string{"", "yesterday", "90000h"} {
-		mustRefuse(t, Params{Selection: scope.Selection{Executable: p.Path}, Shift: shift}, "shift")
-	}
-}
-
-func mustRefuse(t *testing.T, p Params, field string) {
-	t.Helper()
-	_, err := Plugin{}.Prepare(t.Context(), fault.Target{}, p)
-	var refused *fault.RefusedError
-	if !errors.As(err, &refused) || refused.Field != field {
-		t.Errorf("%+v: error %v, want a refusal of %s", p, err, field)
+		faulttest.PrepareRefused(t, Plugin{}, fault.Target{}, Params{Selection: scope.Selection{Executable: p.Path}, Shift: shift}, "shift")
 	}
 }
 
@@ -244,9 +235,9 @@ func mustRefuse(t *testing.T, p Params, field string) {
 func code(t *testing.T, p *processtest.Program) []byte {
 	t.Helper()
 	id, err := process.Read(p.PID)
-	must(t, err)
+	faulttest.Must(t, err)
 	m, err := openMemory(id)
-	must(t, err)
+	faulttest.Must(t, err)
 	defer m.Close()
 	b, _ := m.read(0, imageSize)
 	return b
@@ -255,30 +246,16 @@ func code(t *testing.T, p *processtest.Program) []byte {
 func inject(t *testing.T, k Plugin, p Params) Change {
 	t.Helper()
 	c, err := k.Prepare(t.Context(), fault.Target{}, p)
-	must(t, err)
-	must(t, k.Apply(t.Context(), fault.Target{}, c, 0, 0))
+	faulttest.Must(t, err)
+	faulttest.Must(t, k.Apply(t.Context(), fault.Target{}, c, 0, 0))
 	return c
-}
-
-func observe(t *testing.T, c Change) fault.Observation {
-	t.Helper()
-	o, err := Plugin{}.Observe(t.Context(), fault.Target{}, c)
-	must(t, err)
-	return o
 }
 
 // throughJSON is the record as the journal gives it back.
 func throughJSON(t *testing.T, c Change) (out Change) {
 	t.Helper()
 	text, err := json.Marshal(c)
-	must(t, err)
-	must(t, json.Unmarshal(text, &out))
+	faulttest.Must(t, err)
+	faulttest.Must(t, json.Unmarshal(text, &out))
 	return out
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }

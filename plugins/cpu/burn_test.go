@@ -16,6 +16,7 @@ import (
 	"github.com/firedrill-io/firedrill/internal/cgroup"
 	"github.com/firedrill-io/firedrill/internal/proc"
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
 	"github.com/firedrill-io/firedrill/plugins/internal/process"
 	"github.com/firedrill-io/firedrill/plugins/internal/scope"
@@ -26,8 +27,8 @@ import (
 func favoured(t *testing.T) {
 	t.Helper()
 	dir, path := grouptest.New(t, "cpu", tuned()[len(tuned())-1])
-	must(t, cgroup.Enter(dir))
-	t.Cleanup(func() { must(t, cgroup.Enter(strings.TrimSuffix(dir, path))) })
+	faulttest.Must(t, cgroup.Enter(dir))
+	t.Cleanup(func() { faulttest.Must(t, cgroup.Enter(strings.TrimSuffix(dir, path))) })
 }
 
 // usedByUs is the CPU time, in % of each CPU, over a while, of those threads of this
@@ -73,42 +74,42 @@ func burntAsAsked(t *testing.T, asked float64) (used float64, ok bool) {
 func TestBurnIsAccurate(t *testing.T) {
 	favoured(t)
 	p := New()
-	c := prepare(t, Params{Burn: "50%"})
-	must(t, p.Apply(t.Context(), fault.Target{}, c, 0, in(time.Minute)))
+	c := faulttest.Prepare(t, New(), fault.Target{}, Params{Burn: "50%"})
+	faulttest.Must(t, p.Apply(t.Context(), fault.Target{}, c, 0, in(time.Minute)))
 	used, ok := burntAsAsked(t, 50)
 	if !ok {
 		t.Errorf("used %.2f%% of each CPU, asked was 50%%", used)
 	}
-	o := observe(t, c)
+	o := faulttest.Observe(t, New(), fault.Target{}, c)
 	// How busy the host was is counted by ticks, which an emulated machine has late.
 	if o.State != fault.Present || o.Dose != fault.Exercised || o.Achieved[1].Value < 50-5*points {
 		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
 	}
 	held, err := p.burners.Observe(c.Burn.Owner)
-	must(t, err)
+	faulttest.Must(t, err)
 	for _, tid := range held.What { // the agent gets the CPU when it wakes up
 		if a, err := unix.SchedGetAttr(tid, 0); err != nil || a.Policy != unix.SCHED_BATCH || a.Nice < 0 {
 			t.Errorf("thread %d is scheduled as %+v, %v", tid, a, err)
 		}
 	}
 	began := time.Now()
-	must(t, p.Revert(t.Context(), fault.Target{}, c))
+	faulttest.Must(t, p.Revert(t.Context(), fault.Target{}, c))
 	t.Logf("asked 50%%, got %.2f%% of each CPU; %s; reverted in %v", used, o.Detail, time.Since(began))
 	if used := usedByUs(t, 500*time.Millisecond); used > 2 {
 		t.Errorf("used %.2f%% after revert", used)
 	}
-	if o := observe(t, c); o.State != fault.Absent {
+	if o := faulttest.Observe(t, New(), fault.Target{}, c); o.State != fault.Absent {
 		t.Errorf("observed %s after revert", o.State)
 	}
 }
 
 // The twin: without the fault the same check fails.
 func TestWithoutBurnNothingIsUsed(t *testing.T) {
-	c := prepare(t, Params{Burn: "50%"})
+	c := faulttest.Prepare(t, New(), fault.Target{}, Params{Burn: "50%"})
 	if used, ok := burntAsAsked(t, 50); ok {
 		t.Errorf("used %.2f%% of each CPU without any fault", used)
 	}
-	if o := observe(t, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
+	if o := faulttest.Observe(t, New(), fault.Target{}, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
 		t.Errorf("observed %s, %s without any fault", o.State, o.Dose)
 	}
 }
@@ -116,41 +117,41 @@ func TestWithoutBurnNothingIsUsed(t *testing.T) {
 // Burning ends with its end, though nobody reverts, and a renewal moves it.
 func TestBurnEndsByItself(t *testing.T) {
 	p := New()
-	c := prepare(t, Params{Burn: "20%"})
-	must(t, p.Apply(t.Context(), fault.Target{}, c, 0, in(300*time.Millisecond)))
-	must(t, p.Apply(t.Context(), fault.Target{}, c, 0, in(1300*time.Millisecond)))
+	c := faulttest.Prepare(t, New(), fault.Target{}, Params{Burn: "20%"})
+	faulttest.Must(t, p.Apply(t.Context(), fault.Target{}, c, 0, in(300*time.Millisecond)))
+	faulttest.Must(t, p.Apply(t.Context(), fault.Target{}, c, 0, in(1300*time.Millisecond)))
 	time.Sleep(500 * time.Millisecond)
-	if o := observe(t, c); o.State != fault.Present {
+	if o := faulttest.Observe(t, New(), fault.Target{}, c); o.State != fault.Present {
 		t.Errorf("after a renewal: observed %s: %s", o.State, o.Detail)
 	}
 	time.Sleep(500 * time.Millisecond)
-	if o := observe(t, c); o.State != fault.Partial || o.Dose != fault.NotInForce {
+	if o := faulttest.Observe(t, New(), fault.Target{}, c); o.State != fault.Partial || o.Dose != fault.NotInForce {
 		t.Errorf("after its end: observed %s, %s: %s", o.State, o.Dose, o.Detail)
 	}
-	must(t, p.Revert(t.Context(), fault.Target{}, c))
+	faulttest.Must(t, p.Revert(t.Context(), fault.Target{}, c))
 }
 
 // Burning ends with the process that burns, with the agent that started this one,
 // and with a revert by another process, which stops a process that hangs as well.
 func TestBurnEndsWithItsProcess(t *testing.T) {
 	for name, end := range map[string]func(agent *proc.Process, plugin process.ID, c Change){
-		"death of the plugin": func(_ *proc.Process, plugin process.ID, _ Change) { must(t, plugin.Signal(unix.SIGKILL)) },
-		"death of the agent":  func(agent *proc.Process, _ process.ID, _ Change) { must(t, agent.Kill()) },
+		"death of the plugin": func(_ *proc.Process, plugin process.ID, _ Change) { faulttest.Must(t, plugin.Signal(unix.SIGKILL)) },
+		"death of the agent":  func(agent *proc.Process, _ process.ID, _ Change) { faulttest.Must(t, agent.Kill()) },
 		"revert elsewhere": func(_ *proc.Process, plugin process.ID, c Change) {
-			must(t, plugin.Signal(unix.SIGSTOP))
-			must(t, New().Revert(t.Context(), fault.Target{}, c))
+			faulttest.Must(t, plugin.Signal(unix.SIGSTOP))
+			faulttest.Must(t, New().Revert(t.Context(), fault.Target{}, c))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := prepare(t, Params{Burn: "10%"})
-			defer func() { must(t, New().Revert(t.Context(), fault.Target{}, c)) }()
+			c := faulttest.Prepare(t, New(), fault.Target{}, Params{Burn: "10%"})
+			defer func() { faulttest.Must(t, New().Revert(t.Context(), fault.Target{}, c)) }()
 			agent, plugin := elsewhereApplied(t, c)
-			if o := observe(t, c); o.State != fault.Present {
+			if o := faulttest.Observe(t, New(), fault.Target{}, c); o.State != fault.Present {
 				t.Fatalf("observed %s: %s", o.State, o.Detail)
 			}
 			end(agent, plugin, c)
 			time.Sleep(200 * time.Millisecond)
-			if o := observe(t, c); o.State == fault.Present || o.Dose != fault.NotInForce {
+			if o := faulttest.Observe(t, New(), fault.Target{}, c); o.State == fault.Present || o.Dose != fault.NotInForce {
 				t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
 			}
 		})
@@ -195,18 +196,18 @@ func roles() {
 func elsewhereApplied(t *testing.T, c Change) (agent *proc.Process, plugin process.ID) {
 	t.Helper()
 	text, err := json.Marshal(c)
-	must(t, err)
+	faulttest.Must(t, err)
 	out, outW, err := os.Pipe()
-	must(t, err)
+	faulttest.Must(t, err)
 	defer out.Close()
 	agent, err = proc.Start(proc.Spec{Path: proc.Self, Args: []string{roleAgent, string(text)}, Stdout: outW, Stderr: os.Stderr})
-	must(t, err)
-	must(t, outW.Close())
+	faulttest.Must(t, err)
+	faulttest.Must(t, outW.Close())
 	var pid int
 	_, err = fmt.Fscan(out, &pid)
-	must(t, err)
+	faulttest.Must(t, err)
 	plugin, err = process.Read(pid)
-	must(t, err)
+	faulttest.Must(t, err)
 	t.Cleanup(func() {
 		_, _ = agent.Kill(), plugin.Signal(unix.SIGKILL)
 		_, _ = agent.Wait()
@@ -223,10 +224,10 @@ func TestFormsAreExclusive(t *testing.T) {
 		"burn":   {Burn: "20%", Scope: scope.Scope{Service: "notes"}},
 	} {
 		_, err := New().Prepare(t.Context(), fault.Target{}, p)
-		mustRefuse(t, err, field)
+		faulttest.Refused(t, err, field)
 	}
 	for _, text := range []string{"0%", "101%", "1e3%", "20"} {
 		_, err := New().Prepare(t.Context(), fault.Target{}, Params{Burn: text})
-		mustRefuse(t, err, "burn")
+		faulttest.Refused(t, err, "burn")
 	}
 }

@@ -2,7 +2,6 @@ package cpu
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -23,10 +22,6 @@ func (c *cpuset) observe(ctx context.Context, t fault.Target) (fault.Observation
 		return o, nil
 	}
 	text, err := c.Cpus.Now(t)
-	if errors.Is(err, fault.ErrGone) {
-		o.Detail = err.Error()
-		return o, nil
-	}
 	if err != nil {
 		return o, err
 	}

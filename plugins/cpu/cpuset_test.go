@@ -1,7 +1,6 @@
 package cpu
 
 import (
-	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"github.com/firedrill-io/firedrill/internal/cgroup"
 	"github.com/firedrill-io/firedrill/internal/need"
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/group"
 	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
 	"github.com/firedrill-io/firedrill/plugins/internal/process"
@@ -29,7 +29,7 @@ func cpusetGroup(t *testing.T, found string) (dir, counted, path string, program
 	need.Check(t, need.Root, need.CPUs)
 	dir, path = grouptest.New(t, "cpuset")
 	if grouptest.Text(t, dir, cpusFile) != found {
-		must(t, cgroup.Write(dir, cpusFile, found))
+		faulttest.Must(t, cgroup.Write(dir, cpusFile, found))
 	}
 	groups := []string{dir}
 	if !grouptest.OnV2("cpuset") {
@@ -82,7 +82,7 @@ func elsewhere(t *testing.T, counted string, programs []grouptest.Load) (share f
 func list(t *testing.T, pid int) []int {
 	t.Helper()
 	tids, err := process.Threads(pid)
-	must(t, err)
+	faulttest.Must(t, err)
 	return tids
 }
 
@@ -90,7 +90,7 @@ func perCPU(t *testing.T, dir string) (ns []float64) {
 	t.Helper()
 	for _, f := range strings.Fields(grouptest.Text(t, dir, "cpuacct.usage_percpu")) {
 		n, err := strconv.ParseFloat(f, 64)
-		must(t, err)
+		faulttest.Must(t, err)
 		ns = append(ns, n)
 	}
 	return ns
@@ -101,12 +101,12 @@ func perCPU(t *testing.T, dir string) (ns []float64) {
 func TestCpusetHolds(t *testing.T) {
 	dir, counted, path, programs := cpusetGroup(t, allCPUs)
 	tid := list(t, programs[1].PID)[0]
-	must(t, cpuList{1}.setAffinity(tid))
-	c := prepare(t, Params{Cpuset: "0", Scope: scope.Scope{Group: path}})
-	must(t, New().Apply(t.Context(), fault.Target{}, c, 0, 0))
+	faulttest.Must(t, cpuList{1}.setAffinity(tid))
+	c := faulttest.Prepare(t, New(), fault.Target{}, Params{Cpuset: "0", Scope: scope.Scope{Group: path}})
+	faulttest.Must(t, New().Apply(t.Context(), fault.Target{}, c, 0, 0))
 	time.Sleep(50 * time.Millisecond) // threads move when they are next scheduled
 	away := elsewhere(t, counted, programs)
-	o := observe(t, c)
+	o := faulttest.Observe(t, New(), fault.Target{}, c)
 	if away != 0 {
 		t.Errorf("%.2f%% of the time was on another CPU", away)
 	}
@@ -114,7 +114,7 @@ func TestCpusetHolds(t *testing.T) {
 		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
 	}
 	for range 2 {
-		must(t, New().Revert(t.Context(), fault.Target{}, c))
+		faulttest.Must(t, New().Revert(t.Context(), fault.Target{}, c))
 	}
 	if got := grouptest.Text(t, dir, cpusFile); got != allCPUs {
 		t.Errorf("found %q, left %q", allCPUs, got)
@@ -128,7 +128,7 @@ func TestCpusetHolds(t *testing.T) {
 // The twin: without the fault the same programs use both CPUs.
 func TestWithoutCpusetBothCPUsAreUsed(t *testing.T) {
 	_, counted, path, programs := cpusetGroup(t, allCPUs)
-	c := prepare(t, Params{Cpuset: "0", Scope: scope.Scope{Group: path}})
+	c := faulttest.Prepare(t, New(), fault.Target{}, Params{Cpuset: "0", Scope: scope.Scope{Group: path}})
 	away := 0.0
 	for range 5 { // a busy machine may leave them on one CPU for a while
 		if away = elsewhere(t, counted, programs); away >= 10 {
@@ -138,7 +138,7 @@ func TestWithoutCpusetBothCPUsAreUsed(t *testing.T) {
 	if away < 10 {
 		t.Errorf("only %.2f%% of the time was on another CPU without any fault", away)
 	}
-	if o := observe(t, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
+	if o := faulttest.Observe(t, New(), fault.Target{}, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
 		t.Errorf("observed %s, %s without any fault", o.State, o.Dose)
 	}
 }
@@ -164,18 +164,18 @@ func TestCpusetBesideQuota(t *testing.T) {
 		t.Fatalf("a new group has CPUs %q", before[0])
 	}
 	for _, first := range []int{0, 1} {
-		changes := []Change{prepare(t, Params{Cpuset: "1", Scope: scope.Scope{Group: path}}), prepare(t, Params{Quota: "20%", Scope: scope.Scope{Group: path}})}
+		changes := []Change{faulttest.Prepare(t, New(), fault.Target{}, Params{Cpuset: "1", Scope: scope.Scope{Group: path}}), faulttest.Prepare(t, New(), fault.Target{}, Params{Quota: "20%", Scope: scope.Scope{Group: path}})}
 		for _, c := range changes {
-			must(t, New().Apply(t.Context(), fault.Target{}, c, 0, 0))
+			faulttest.Must(t, New().Apply(t.Context(), fault.Target{}, c, 0, 0))
 		}
 		if got := text(); got[0] != "1" || got[1] == before[1] {
 			t.Errorf("with both: %q", got)
 		}
-		must(t, New().Revert(t.Context(), fault.Target{}, changes[first]))
-		if o := observe(t, changes[1-first]); o.State != fault.Present || o.Dose != fault.InForce {
+		faulttest.Must(t, New().Revert(t.Context(), fault.Target{}, changes[first]))
+		if o := faulttest.Observe(t, New(), fault.Target{}, changes[1-first]); o.State != fault.Present || o.Dose != fault.InForce {
 			t.Errorf("the other one: observed %s, %s: %s", o.State, o.Dose, o.Detail)
 		}
-		must(t, New().Revert(t.Context(), fault.Target{}, changes[1-first]))
+		faulttest.Must(t, New().Revert(t.Context(), fault.Target{}, changes[1-first]))
 		if got := text(); got != before {
 			t.Errorf("found %q, left %q", before, got)
 		}
@@ -188,7 +188,7 @@ func TestCpusetThatCannotBeTakenBackIsRefused(t *testing.T) {
 	dir, path := grouptest.New(t, "cpuset")
 	grouptest.Named(t, "notes", dir)
 	_, err := New().Prepare(t.Context(), fault.Target{}, Params{Cpuset: "0", Scope: scope.Scope{Group: path}})
-	mustRefuse(t, err, "cpuset")
+	faulttest.Refused(t, err, "cpuset")
 }
 
 // The kernel lets no v1 group have less than one below it; a v2 group below gets
@@ -197,39 +197,24 @@ func TestCpusetOfGroupBelow(t *testing.T) {
 	need.Check(t, need.Root, need.CPUs)
 	dir, path := grouptest.New(t, "cpuset")
 	if grouptest.OnV2("cpuset") {
-		must(t, cgroup.Write(dir, "cgroup.subtree_control", "+cpuset"))
+		faulttest.Must(t, cgroup.Write(dir, "cgroup.subtree_control", "+cpuset"))
 	}
-	must(t, cgroup.Create(dir+"/below"))
-	must(t, cgroup.Write(dir+"/below", cpusFile, "1"))
+	faulttest.Must(t, cgroup.Create(dir+"/below"))
+	faulttest.Must(t, cgroup.Write(dir+"/below", cpusFile, "1"))
 	c, err := New().Prepare(t.Context(), fault.Target{}, Params{Cpuset: "0", Scope: scope.Scope{Group: path}})
 	if !grouptest.OnV2("cpuset") {
-		mustRefuse(t, err, "cpuset")
+		faulttest.Refused(t, err, "cpuset")
 		return
 	}
-	must(t, err)
-	must(t, New().Apply(t.Context(), fault.Target{}, c, 0, 0))
+	faulttest.Must(t, err)
+	faulttest.Must(t, New().Apply(t.Context(), fault.Target{}, c, 0, 0))
 	below := group.Group{Mount: strings.TrimSuffix(dir, path), Path: path + "/below", Version: 2}
 	if now, err := effective(below); err != nil || now.String() != "0" {
 		t.Errorf("the group below may run on %s, %v", now, err)
 	}
-	must(t, New().Revert(t.Context(), fault.Target{}, c))
+	faulttest.Must(t, New().Revert(t.Context(), fault.Target{}, c))
 	if now, err := effective(below); err != nil || now.String() != "1" {
 		t.Errorf("after revert the group below may run on %s, %v", now, err)
-	}
-}
-
-func mustRefuse(t *testing.T, err error, field string) {
-	t.Helper()
-	var refused *fault.RefusedError
-	if !errors.As(err, &refused) || refused.Field != field {
-		t.Errorf("error %v, want a refusal of %s", err, field)
-	}
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
 	}
 }
 
@@ -244,6 +229,6 @@ func TestCPUList(t *testing.T) {
 	}
 	for _, text := range []string{"x", "-1", "1-0", "1024", "0-4611686018427387904", "0,", "0--1", " 0", strings.Repeat("9", 400)} {
 		_, err := parseCPUs("cpuset", text)
-		mustRefuse(t, err, "cpuset")
+		faulttest.Refused(t, err, "cpuset")
 	}
 }

@@ -33,7 +33,7 @@ func tuned() [][2]string {
 // again afterwards, byte by byte.
 func TestQuotaIsAccurate(t *testing.T) {
 	dir, path := grouptest.New(t, "cpu", tuned()...)
-	c := prepare(t, Params{Quota: "20%", Scope: scope.Scope{Group: path}})
+	c := faulttest.Prepare(t, New(), fault.Target{}, Params{Quota: "20%", Scope: scope.Scope{Group: path}})
 	groups := []string{dir}
 	if !onV2 {
 		groups = append(groups, grouptest.Also(t, "cpuacct", path))
@@ -48,12 +48,12 @@ func TestQuotaIsAccurate(t *testing.T) {
 	}
 	used := accurate(t, spinner.PID)
 	// The plugin's own meter looks for less than half a second.
-	o := observe(t, c)
+	o := faulttest.Observe(t, New(), fault.Target{}, c)
 	for range 2 {
 		if ownMeter(o) <= 20+2*within {
 			break
 		}
-		o = observe(t, c)
+		o = faulttest.Observe(t, New(), fault.Target{}, c)
 	}
 	if err := New().Revert(t.Context(), fault.Target{}, c); err != nil {
 		t.Error(err)
@@ -89,12 +89,12 @@ func ownMeter(o fault.Observation) float64 {
 // The twin: without the fault the same program gets more than the same check allows.
 func TestWithoutQuotaTheProgramGetsMore(t *testing.T) {
 	dir, path := grouptest.New(t, "cpu", tuned()...)
-	c := prepare(t, Params{Quota: "20%", Scope: scope.Scope{Group: path}})
+	c := faulttest.Prepare(t, New(), fault.Target{}, Params{Quota: "20%", Scope: scope.Scope{Group: path}})
 	spinner := grouptest.Spin(t, dir)
 	if used := accurate(t, spinner.PID); used <= 20+within {
 		t.Errorf("used %.2f%% of a CPU without any fault", used)
 	}
-	if o := observe(t, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
+	if o := faulttest.Observe(t, New(), fault.Target{}, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
 		t.Errorf("observed %s, %s without any fault", o.State, o.Dose)
 	}
 }
@@ -102,38 +102,20 @@ func TestWithoutQuotaTheProgramGetsMore(t *testing.T) {
 // Nobody wants CPU: the quota is in force and nothing shows that it acts.
 func TestWithoutLoadItIsNotExercised(t *testing.T) {
 	_, path := grouptest.New(t, "cpu")
-	c := prepare(t, Params{Quota: "20%", Scope: scope.Scope{Group: path}})
+	c := faulttest.Prepare(t, New(), fault.Target{}, Params{Quota: "20%", Scope: scope.Scope{Group: path}})
 	if err := New().Apply(t.Context(), fault.Target{}, c, 0, 0); err != nil {
 		t.Fatal(err)
 	}
-	if o := observe(t, c); o.State != fault.Present || o.Dose != fault.InForce {
+	if o := faulttest.Observe(t, New(), fault.Target{}, c); o.State != fault.Present || o.Dose != fault.InForce {
 		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
 	}
 	// Another period makes another share of the same quota.
 	if err := cgroup.Write(c.Quota.Group.Dir(), per(periodFile, maxFile), per("200000", "20000 200000")); err != nil {
 		t.Fatal(err)
 	}
-	if o := observe(t, c); o.Dose != fault.NotInForce || o.Achieved[0].Value != 10 {
+	if o := faulttest.Observe(t, New(), fault.Target{}, c); o.Dose != fault.NotInForce || o.Achieved[0].Value != 10 {
 		t.Errorf("after another period: observed %s, %+v", o.Dose, o.Achieved)
 	}
-}
-
-func prepare(t *testing.T, p Params) Change {
-	t.Helper()
-	c, err := New().Prepare(t.Context(), fault.Target{}, p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
-func observe(t *testing.T, c Change) fault.Observation {
-	t.Helper()
-	o, err := New().Observe(t.Context(), fault.Target{}, c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return o
 }
 
 // accurate measures up to three times, until what pid uses is not less than 20%

@@ -2,7 +2,6 @@ package cpu
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -28,10 +27,6 @@ func (q quota) observe(ctx context.Context, t fault.Target) (fault.Observation, 
 		return o, nil
 	}
 	now, err := q.Quota.Now(t)
-	if errors.Is(err, fault.ErrGone) {
-		o.Detail = err.Error()
-		return o, nil
-	}
 	if err != nil {
 		return o, err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/firedrill-io/firedrill/internal/need"
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
 	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
@@ -38,8 +39,8 @@ func handedDown(t *testing.T, p Params, file, text string) {
 		t.Fatalf("the service has %s by itself: there is nothing to hand down", file)
 	}
 	before := handed()
-	c := prepare(t, p)
-	if o := observe(t, c); o.State != fault.Absent {
+	c := faulttest.Prepare(t, New(), fault.Target{}, p)
+	if o := faulttest.Observe(t, New(), fault.Target{}, c); o.State != fault.Absent {
 		t.Errorf("before Apply: observed %s, %s", o.State, o.Detail)
 	}
 	for range 2 { // again is fine
@@ -47,7 +48,7 @@ func handedDown(t *testing.T, p Params, file, text string) {
 			t.Fatal(err)
 		}
 	}
-	if o := observe(t, c); o.State != fault.Present || grouptest.Text(t, dir, file) != text {
+	if o := faulttest.Observe(t, New(), fault.Target{}, c); o.State != fault.Present || grouptest.Text(t, dir, file) != text {
 		t.Errorf("observed %s, %s", o.State, o.Detail)
 	}
 	for range 2 {

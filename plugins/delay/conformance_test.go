@@ -1,7 +1,6 @@
 package delay
 
 import (
-	"errors"
 	"testing"
 	"time"
 
@@ -46,10 +45,7 @@ func TestParams(t *testing.T) {
 		"reorder": {Latency: "50ms", Reorder: "0%"},
 	} {
 		_, err := p.parse()
-		var refused *fault.RefusedError
-		if !errors.As(err, &refused) || refused.Field != want {
-			t.Errorf("%+v: %v", p, err)
-		}
+		faulttest.Refused(t, err, want)
 	}
 	c, err := Params{Latency: "50ms", Jitter: "10ms", Reorder: "25%"}.parse()
 	if err != nil || c.Latency != 50*time.Millisecond || c.Jitter != 10*time.Millisecond || c.Reorder != 0.25 {

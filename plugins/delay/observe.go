@@ -2,7 +2,6 @@ package delay
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -23,10 +22,6 @@ const byRelay = "by a delay line in the plugin's own process, for lack of netem"
 func (p *Plugin) Observe(ctx context.Context, t fault.Target, c Change) (fault.Observation, error) {
 	o := fault.Observation{State: fault.Absent, Dose: fault.NotInForce, Asked: []fault.Measure{ms("latency", c.Latency)}}
 	s, err := traffic.Reopen(t, c.Change)
-	if errors.Is(err, fault.ErrGone) {
-		o.Detail = err.Error()
-		return o, nil
-	}
 	if err != nil {
 		return o, err
 	}

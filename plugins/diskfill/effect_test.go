@@ -24,7 +24,7 @@ var here = fault.Target{StateDir: "/"}
 func write(t *testing.T, dir string, want int) (got int, answer error) {
 	t.Helper()
 	f, err := os.CreateTemp(dir, "notes")
-	must(t, err)
+	faulttest.Must(t, err)
 	defer os.Remove(f.Name())
 	defer f.Close()
 	for b := make([]byte, mib); got < want; got++ {
@@ -39,7 +39,7 @@ func write(t *testing.T, dir string, want int) (got int, answer error) {
 func free(t *testing.T, dir string) int64 {
 	t.Helper()
 	var s unix.Statfs_t
-	must(t, unix.Statfs(dir, &s))
+	faulttest.Must(t, unix.Statfs(dir, &s))
 	return int64(s.Bavail) * s.Frsize
 }
 
@@ -49,12 +49,12 @@ func free(t *testing.T, dir string) int64 {
 func TestFillHolds(t *testing.T) {
 	dir, _ := filesystemtest.Ext4(t, 64*mib, "-m", "0")
 	theirs := filepath.Join(dir, "theirs")
-	must(t, os.WriteFile(theirs, []byte("hello"), 0o640))
+	faulttest.Must(t, os.WriteFile(theirs, []byte("hello"), 0o640))
 	before := filesystemtest.Listing(t, dir)
-	c := prepare(t, Params{Path: dir, Leave: "10MiB"})
-	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
+	c := faulttest.Prepare(t, Plugin{}, here, Params{Path: dir, Leave: "10MiB"})
+	faulttest.Must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
 	left := free(t, dir)
-	o := observe(t, c)
+	o := faulttest.Observe(t, Plugin{}, here, c)
 	if o.State != fault.Present || o.Dose != fault.Exercised {
 		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
 	}
@@ -62,21 +62,21 @@ func TestFillHolds(t *testing.T) {
 		t.Errorf("a program got %d MiB written: %v", got, err)
 	}
 	fill, err := os.Create(filepath.Join(dir, "last"))
-	must(t, err)
+	faulttest.Must(t, err)
 	for b := make([]byte, 4096); err == nil; {
 		_, err = fill.Write(b)
 	}
-	must(t, fill.Close())
+	faulttest.Must(t, fill.Close())
 	record, err := json.Marshal(c)
-	must(t, err)
+	faulttest.Must(t, err)
 	driver := fault.NewDriver(Plugin{})
-	must(t, driver.Revert(t.Context(), here, record))
-	must(t, driver.Revert(t.Context(), here, record))
-	must(t, os.Remove(fill.Name()))
+	faulttest.Must(t, driver.Revert(t.Context(), here, record))
+	faulttest.Must(t, driver.Revert(t.Context(), here, record))
+	faulttest.Must(t, os.Remove(fill.Name()))
 	if b, err := os.ReadFile(theirs); string(b) != "hello" || err != nil {
 		t.Errorf("their file holds %q, %v", b, err)
 	}
-	if o := observe(t, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
+	if o := faulttest.Observe(t, Plugin{}, here, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
 		t.Errorf("observed %s, %s after revert", o.State, o.Dose)
 	}
 	faulttest.Measured(t, faulttest.Measurement{
@@ -89,11 +89,11 @@ func TestFillHolds(t *testing.T) {
 // The twin: without the fault the same program gets all it wants.
 func TestWithoutFillTheProgramWritesAll(t *testing.T) {
 	dir, _ := filesystemtest.Ext4(t, 64*mib, "-m", "0")
-	c := prepare(t, Params{Path: dir, Leave: "10MiB"})
+	c := faulttest.Prepare(t, Plugin{}, here, Params{Path: dir, Leave: "10MiB"})
 	if got, err := write(t, dir, 20); got != 20 || err != nil {
 		t.Errorf("a program got %d of 20 MiB written without any fault: %v", got, err)
 	}
-	if o := observe(t, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
+	if o := faulttest.Observe(t, Plugin{}, here, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
 		t.Errorf("observed %s, %s without any fault", o.State, o.Dose)
 	}
 }
@@ -101,49 +101,49 @@ func TestWithoutFillTheProgramWritesAll(t *testing.T) {
 // Root may write into the reserve, and may not if that is taken as well.
 func TestReserveOfRoot(t *testing.T) {
 	dir, _ := filesystemtest.Ext4(t, 64*mib, "-m", "10")
-	c := prepare(t, Params{Path: dir, Leave: "0%"})
-	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
+	c := faulttest.Prepare(t, Plugin{}, here, Params{Path: dir, Leave: "0%"})
+	faulttest.Must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
 	if left := free(t, dir); left != 0 {
 		t.Errorf("%d bytes are free for ordinary users", left)
 	}
 	if got, err := write(t, dir, 2); got != 2 || err != nil {
 		t.Errorf("root got %d of 2 MiB written: %v", got, err)
 	}
-	must(t, Plugin{}.Revert(t.Context(), here, c))
+	faulttest.Must(t, Plugin{}.Revert(t.Context(), here, c))
 
-	c = prepare(t, Params{Path: dir, Leave: "0%", Reserve: true})
-	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
-	if o := observe(t, c); o.Dose != fault.Exercised {
+	c = faulttest.Prepare(t, Plugin{}, here, Params{Path: dir, Leave: "0%", Reserve: true})
+	faulttest.Must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
+	if o := faulttest.Observe(t, Plugin{}, here, c); o.Dose != fault.Exercised {
 		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
 	}
 	if got, err := write(t, dir, 1); got != 0 || !errors.Is(err, unix.ENOSPC) {
 		t.Errorf("root got %d MiB written: %v", got, err)
 	}
-	must(t, Plugin{}.Revert(t.Context(), here, c))
+	faulttest.Must(t, Plugin{}.Revert(t.Context(), here, c))
 }
 
 // With a size that much is taken, and applied again no more.
 func TestSize(t *testing.T) {
 	dir, _ := filesystemtest.Ext4(t, 64*mib, "-m", "0")
 	before := free(t, dir)
-	c := prepare(t, Params{Path: dir, Leave: "5%", Size: "20MiB"})
+	c := faulttest.Prepare(t, Plugin{}, here, Params{Path: dir, Leave: "5%", Size: "20MiB"})
 	for range 2 {
-		must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
+		faulttest.Must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
 		if took := before - free(t, dir); took < 20*mib || took > 20*mib+4*4096 {
 			t.Errorf("%d bytes were taken, asked were 20 MiB", took)
 		}
 	}
-	if o := observe(t, c); o.State != fault.Present || o.Dose != fault.Exercised {
+	if o := faulttest.Observe(t, Plugin{}, here, c); o.State != fault.Present || o.Dose != fault.Exercised {
 		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
 	}
-	must(t, Plugin{}.Revert(t.Context(), here, c))
+	faulttest.Must(t, Plugin{}.Revert(t.Context(), here, c))
 }
 
 // A file of somebody else's that stands where ours was is left alone.
 func TestOthersFileStays(t *testing.T) {
 	dir, _ := filesystemtest.Ext4(t, 64*mib)
-	c := prepare(t, Params{Path: dir, Leave: "10%"})
-	must(t, os.WriteFile(c.file(), []byte("somebody else's, and longer than our mark would be"), 0o600))
+	c := faulttest.Prepare(t, Plugin{}, here, Params{Path: dir, Leave: "10%"})
+	faulttest.Must(t, os.WriteFile(c.file(), []byte("somebody else's, and longer than our mark would be"), 0o600))
 	for _, err := range []error{Plugin{}.Apply(t.Context(), here, c, 0, 0), Plugin{}.Revert(t.Context(), here, c)} {
 		if !errors.Is(err, fault.ErrStuck) {
 			t.Errorf("error %v, want %v", err, fault.ErrStuck)
@@ -152,7 +152,7 @@ func TestOthersFileStays(t *testing.T) {
 	if b, _ := os.ReadFile(c.file()); !strings.HasPrefix(string(b), "somebody") {
 		t.Errorf("the file holds %q now", b)
 	}
-	if o := observe(t, c); o.State != fault.Absent {
+	if o := faulttest.Observe(t, Plugin{}, here, c); o.State != fault.Absent {
 		t.Errorf("observed %s: %s", o.State, o.Detail)
 	}
 }
@@ -162,17 +162,17 @@ func TestOthersFileStays(t *testing.T) {
 func TestUnmountedMeanwhile(t *testing.T) {
 	dir, device := filesystemtest.Ext4(t, 64*mib)
 	keep, err := os.Open(device) // or the device goes with the mount
-	must(t, err)
+	faulttest.Must(t, err)
 	defer keep.Close()
 	before := free(t, dir)
-	c := prepare(t, Params{Path: dir, Leave: "10%"})
-	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
-	must(t, unix.Unmount(dir, 0))
+	c := faulttest.Prepare(t, Plugin{}, here, Params{Path: dir, Leave: "10%"})
+	faulttest.Must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
+	faulttest.Must(t, unix.Unmount(dir, 0))
 	if err := (Plugin{}).Revert(t.Context(), here, c); !errors.Is(err, fault.ErrGone) {
 		t.Errorf("revert: error %v, want %v", err, fault.ErrGone)
 	}
-	must(t, unix.Mount(device, dir, "ext4", 0, ""))
-	must(t, Plugin{}.Revert(t.Context(), here, c))
+	faulttest.Must(t, unix.Mount(device, dir, "ext4", 0, ""))
+	faulttest.Must(t, Plugin{}.Revert(t.Context(), here, c))
 	if now := free(t, dir); now != before {
 		t.Errorf("%d bytes are free, %d were", now, before)
 	}
@@ -181,7 +181,7 @@ func TestUnmountedMeanwhile(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	dir, _ := filesystemtest.Ext4(t, 64*mib)
 	file := filepath.Join(dir, "file")
-	must(t, os.WriteFile(file, nil, 0o600))
+	faulttest.Must(t, os.WriteFile(file, nil, 0o600))
 	for name, c := range map[string]struct {
 		field string
 		p     Params
@@ -201,32 +201,7 @@ func TestRefusals(t *testing.T) {
 		"reserve and leave":   {"reserve", Params{Path: dir, Leave: "10%", Reserve: true}, "/"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var refused *fault.RefusedError
-			_, err := Plugin{}.Prepare(t.Context(), fault.Target{StateDir: c.state}, c.p)
-			if !errors.As(err, &refused) || refused.Field != c.field {
-				t.Errorf("error %v, want a refusal of %s", err, c.field)
-			}
+			faulttest.PrepareRefused(t, Plugin{}, fault.Target{StateDir: c.state}, c.p, c.field)
 		})
-	}
-}
-
-func prepare(t *testing.T, p Params) Change {
-	t.Helper()
-	c, err := Plugin{}.Prepare(t.Context(), here, p)
-	must(t, err)
-	return c
-}
-
-func observe(t *testing.T, c Change) fault.Observation {
-	t.Helper()
-	o, err := Plugin{}.Observe(t.Context(), here, c)
-	must(t, err)
-	return o
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
 	}
 }

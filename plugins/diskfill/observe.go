@@ -27,10 +27,7 @@ func (Plugin) Observe(_ context.Context, _ fault.Target, c Change) (fault.Observ
 	} else {
 		o.Asked = append(o.Asked, bytes("space free", c.Leave))
 	}
-	if err := c.FileSystem.Check(); errors.Is(err, fault.ErrGone) {
-		o.Detail = err.Error()
-		return o, nil
-	} else if err != nil {
+	if err := c.FileSystem.Check(); err != nil {
 		return o, err
 	}
 	taken, err := c.taken()

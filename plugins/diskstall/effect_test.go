@@ -48,15 +48,15 @@ func soon() fault.BootTime { return fault.Now().Add(30 * time.Second) }
 // goes on, and nothing of ours is left.
 func TestStallHolds(t *testing.T) {
 	dir := disk(t)
-	must(t, os.WriteFile(dir+"/theirs", []byte("there"), 0o600))
+	faulttest.Must(t, os.WriteFile(dir+"/theirs", []byte("there"), 0o600))
 	list := filesystemtest.Listing(t, dir)
-	c := prepare(t, Params{Path: dir})
+	c := faulttest.Prepare(t, Plugin{}, here, Params{Path: dir})
 	began := time.Now()
-	must(t, Plugin{}.Apply(t.Context(), here, c, 0, soon()))
+	faulttest.Must(t, Plugin{}.Apply(t.Context(), here, c, 0, soon()))
 	took := time.Since(began)
 	hung, done := hangs(dir)
 	began = time.Now()
-	o := observe(t, c)
+	o := faulttest.Observe(t, Plugin{}, here, c)
 	if o.State != fault.Present || o.Dose != fault.Exercised {
 		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
 	}
@@ -64,26 +64,26 @@ func TestStallHolds(t *testing.T) {
 	if b, err := os.ReadFile(dir + "/theirs"); string(b) != "there" {
 		t.Errorf("a read got %q, %v", b, err)
 	}
-	must(t, Plugin{}.Apply(t.Context(), here, c, 0, soon())) // a renewal
+	faulttest.Must(t, Plugin{}.Apply(t.Context(), here, c, 0, soon())) // a renewal
 	record, err := json.Marshal(c)
-	must(t, err)
+	faulttest.Must(t, err)
 	began = time.Now()
-	must(t, fault.NewDriver(Plugin{}).Revert(t.Context(), here, record))
+	faulttest.Must(t, fault.NewDriver(Plugin{}).Revert(t.Context(), here, record))
 	thawed := time.Since(began)
 	select {
 	case err := <-done:
-		must(t, err)
+		faulttest.Must(t, err)
 	case <-time.After(5 * time.Second):
 		t.Fatal("the write still hangs after revert")
 	}
-	must(t, Plugin{}.Revert(t.Context(), here, c))
+	faulttest.Must(t, Plugin{}.Revert(t.Context(), here, c))
 	if _, err := os.Stat(c.mark()); err == nil {
 		t.Error("our mark is left")
 	}
-	if o := observe(t, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
+	if o := faulttest.Observe(t, Plugin{}, here, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
 		t.Errorf("observed %s, %s after revert", o.State, o.Dose)
 	}
-	must(t, os.Remove(filepath.Join(dir, "notes")))
+	faulttest.Must(t, os.Remove(filepath.Join(dir, "notes")))
 	faulttest.Measured(t, faulttest.Measurement{
 		Fault: Kind, What: "writes to ext4 that hang, of 1", Asked: 1, Achieved: map[bool]float64{true: 1}[hung], Unit: "writes",
 		Found: list, Left: filesystemtest.Listing(t, dir),
@@ -94,11 +94,11 @@ func TestStallHolds(t *testing.T) {
 // The twin: without the fault the same write is done at once.
 func TestWithoutStallTheWriteIsDone(t *testing.T) {
 	dir := disk(t)
-	c := prepare(t, Params{Path: dir})
+	c := faulttest.Prepare(t, Plugin{}, here, Params{Path: dir})
 	if hung, _ := hangs(dir); hung {
 		t.Error("a write hangs without any fault")
 	}
-	if o := observe(t, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
+	if o := faulttest.Observe(t, Plugin{}, here, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
 		t.Errorf("observed %s, %s without any fault", o.State, o.Dose)
 	}
 }
@@ -106,14 +106,14 @@ func TestWithoutStallTheWriteIsDone(t *testing.T) {
 // The freeze is seen on a mount without access times too, as databases have it.
 func TestSeenWithoutAccessTimes(t *testing.T) {
 	dir := disk(t)
-	must(t, unix.Mount("", dir, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_NOATIME|unix.MS_NODIRATIME, ""))
-	c := prepare(t, Params{Path: dir})
-	must(t, Plugin{}.Apply(t.Context(), here, c, 0, soon()))
-	if o := observe(t, c); o.Dose != fault.Exercised {
+	faulttest.Must(t, unix.Mount("", dir, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_NOATIME|unix.MS_NODIRATIME, ""))
+	c := faulttest.Prepare(t, Plugin{}, here, Params{Path: dir})
+	faulttest.Must(t, Plugin{}.Apply(t.Context(), here, c, 0, soon()))
+	if o := faulttest.Observe(t, Plugin{}, here, c); o.Dose != fault.Exercised {
 		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
 	}
-	must(t, Plugin{}.Revert(t.Context(), here, c))
-	if o := observe(t, c); o.State != fault.Absent || o.Achieved[0].Value != 0 {
+	faulttest.Must(t, Plugin{}.Revert(t.Context(), here, c))
+	if o := faulttest.Observe(t, Plugin{}, here, c); o.State != fault.Absent || o.Achieved[0].Value != 0 {
 		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
 	}
 }
@@ -121,32 +121,29 @@ func TestSeenWithoutAccessTimes(t *testing.T) {
 // A freeze of somebody else's, such as a backup's, is refused, noticed and left.
 func TestOthersFreezeStays(t *testing.T) {
 	dir := disk(t)
-	c := prepare(t, Params{Path: dir})
-	must(t, c.FileSystem.Freeze())
+	c := faulttest.Prepare(t, Plugin{}, here, Params{Path: dir})
+	faulttest.Must(t, c.FileSystem.Freeze())
 	if err := (Plugin{}).Apply(t.Context(), here, c, 0, soon()); !errors.Is(err, fault.ErrChanged) {
 		t.Errorf("apply: error %v, want %v", err, fault.ErrChanged)
 	}
-	must(t, Plugin{}.Revert(t.Context(), here, c))
+	faulttest.Must(t, Plugin{}.Revert(t.Context(), here, c))
 	if err := c.FileSystem.Freeze(); !errors.Is(err, unix.EBUSY) {
 		t.Errorf("their freeze is gone: %v", err)
 	}
-	var refused *fault.RefusedError
-	if _, err := (Plugin{}).Prepare(t.Context(), here, Params{Path: dir}); !errors.As(err, &refused) || refused.Field != "path" {
-		t.Errorf("prepare: error %v, want a refusal of path", err)
-	}
-	must(t, c.FileSystem.Thaw())
+	faulttest.PrepareRefused(t, Plugin{}, here, Params{Path: dir}, "path")
+	faulttest.Must(t, c.FileSystem.Thaw())
 }
 
 // Somebody thaws ours: it is said, and what is left of ours goes.
 func TestThawedBySomebody(t *testing.T) {
 	dir := disk(t)
-	c := prepare(t, Params{Path: dir})
-	must(t, Plugin{}.Apply(t.Context(), here, c, 0, soon()))
-	must(t, c.FileSystem.Thaw())
-	if o := observe(t, c); o.State != fault.Partial || o.Dose != fault.NotInForce {
+	c := faulttest.Prepare(t, Plugin{}, here, Params{Path: dir})
+	faulttest.Must(t, Plugin{}.Apply(t.Context(), here, c, 0, soon()))
+	faulttest.Must(t, c.FileSystem.Thaw())
+	if o := faulttest.Observe(t, Plugin{}, here, c); o.State != fault.Partial || o.Dose != fault.NotInForce {
 		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
 	}
-	must(t, Plugin{}.Revert(t.Context(), here, c))
+	faulttest.Must(t, Plugin{}.Revert(t.Context(), here, c))
 	if _, err := os.Stat(c.mark()); err == nil {
 		t.Error("our mark is left")
 	}
@@ -156,33 +153,33 @@ func TestThawedBySomebody(t *testing.T) {
 // too long by renewals.
 func TestLongStallIsRefused(t *testing.T) {
 	dir := disk(t)
-	c := prepare(t, Params{Path: dir})
+	c := faulttest.Prepare(t, Plugin{}, here, Params{Path: dir})
 	var refused *fault.RefusedError
 	for _, until := range []fault.BootTime{0, fault.Now().Add(longest + time.Second)} {
 		if err := (Plugin{}).Apply(t.Context(), here, c, 0, until); !errors.As(err, &refused) {
 			t.Errorf("until %d: error %v, want a refusal", until, err)
 		}
 	}
-	if o := observe(t, c); o.State != fault.Absent {
+	if o := faulttest.Observe(t, Plugin{}, here, c); o.State != fault.Absent {
 		t.Errorf("observed %s: %s", o.State, o.Detail)
 	}
-	must(t, Plugin{}.Apply(t.Context(), here, c, 0, soon()))
+	faulttest.Must(t, Plugin{}.Apply(t.Context(), here, c, 0, soon()))
 	time.Sleep(50 * time.Millisecond)
 	if err := (Plugin{}).Apply(t.Context(), here, c, 0, fault.Now().Add(longest)); !errors.As(err, &refused) {
 		t.Errorf("a renewal: error %v, want a refusal", err)
 	}
-	must(t, Plugin{}.Revert(t.Context(), here, c))
+	faulttest.Must(t, Plugin{}.Revert(t.Context(), here, c))
 }
 
 // A freeze that ends only after the stall was to end is taken back at once.
 func TestLateFreezeIsTakenBack(t *testing.T) {
 	dir := disk(t)
-	c := prepare(t, Params{Path: dir})
-	must(t, os.WriteFile(c.mark(), nil, 0o600))
+	c := faulttest.Prepare(t, Plugin{}, here, Params{Path: dir})
+	faulttest.Must(t, os.WriteFile(c.mark(), nil, 0o600))
 	if err := c.freeze(fault.Now()); err == nil {
 		t.Error("frozen though the stall has ended")
 	}
-	must(t, c.unmark())
+	faulttest.Must(t, c.unmark())
 	if err := c.freeze(soon()); err == nil { // it was reverted meanwhile: no mark
 		t.Error("frozen though the stall was reverted")
 	}
@@ -204,11 +201,7 @@ func TestRefusals(t *testing.T) {
 		"no folder":           {dir + "/none", "/"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var refused *fault.RefusedError
-			_, err := Plugin{}.Prepare(t.Context(), fault.Target{StateDir: c.state}, Params{Path: c.path})
-			if !errors.As(err, &refused) || refused.Field != "path" {
-				t.Errorf("error %v, want a refusal of path", err)
-			}
+			faulttest.PrepareRefused(t, Plugin{}, fault.Target{StateDir: c.state}, Params{Path: c.path}, "path")
 		})
 	}
 }
@@ -218,31 +211,10 @@ func TestPanickingHostIsRefused(t *testing.T) {
 	for text, refused := range map[string]bool{"0\n": false, "1\n": true, "": false} {
 		setting := filepath.Join(t.TempDir(), "hung_task_panic")
 		if text != "" {
-			must(t, os.WriteFile(setting, []byte(text), 0o600))
+			faulttest.Must(t, os.WriteFile(setting, []byte(text), 0o600))
 		}
 		if err := survives(setting); (err != nil) != refused {
 			t.Errorf("hung_task_panic %q: error %v", text, err)
 		}
-	}
-}
-
-func prepare(t *testing.T, p Params) Change {
-	t.Helper()
-	c, err := Plugin{}.Prepare(t.Context(), here, p)
-	must(t, err)
-	return c
-}
-
-func observe(t *testing.T, c Change) fault.Observation {
-	t.Helper()
-	o, err := Plugin{}.Observe(t.Context(), here, c)
-	must(t, err)
-	return o
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
 	}
 }

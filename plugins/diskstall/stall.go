@@ -111,12 +111,7 @@ func (c Change) unmark() error {
 // exercised as well.
 func (Plugin) Observe(_ context.Context, _ fault.Target, c Change) (fault.Observation, error) {
 	o := fault.Observation{State: fault.Absent, Dose: fault.NotInForce, Asked: []fault.Measure{stalled(true)}}
-	err := c.FileSystem.Check()
-	if errors.Is(err, fault.ErrGone) {
-		o.Detail = err.Error()
-		return o, nil
-	}
-	if err != nil {
+	if err := c.FileSystem.Check(); err != nil {
 		return o, err
 	}
 	began, marked, err := c.began()

@@ -25,7 +25,6 @@ package dns
 
 import (
 	"context"
-	"errors"
 	"net/netip"
 
 	"golang.org/x/net/dns/dnsmessage"
@@ -124,9 +123,6 @@ func (p *Plugin) Revert(ctx context.Context, t fault.Target, c Change) error {
 // the answer of the mode, or none.
 func (p *Plugin) Observe(_ context.Context, t fault.Target, c Change) (fault.Observation, error) {
 	s, err := traffic.Reopen(t, c.Change)
-	if errors.Is(err, fault.ErrGone) {
-		return fault.Observation{State: fault.Absent, Dose: fault.NotInForce, Detail: err.Error()}, nil
-	}
 	if err != nil {
 		return fault.Observation{}, err
 	}

@@ -165,8 +165,8 @@ func TestLeaseHeals(t *testing.T) {
 	serve(t, w.A, local)
 	p := &Plugin{}
 	c, err := p.Prepare(t.Context(), w.Target, Params{Mode: "nxdomain"})
-	must(t, err)
-	must(t, p.Apply(t.Context(), w.Target, c, 0, traffictest.In(500*time.Millisecond)))
+	faulttest.Must(t, err)
+	faulttest.Must(t, p.Apply(t.Context(), w.Target, c, 0, traffictest.In(500*time.Millisecond)))
 	if got := resolve(t, w.A, local, hit); got != "nxdomain" {
 		t.Fatalf("%q", got)
 	}
@@ -174,7 +174,7 @@ func TestLeaseHeals(t *testing.T) {
 	if got := resolve(t, w.A, local, hit); got != "" {
 		t.Errorf("the lease ran out: %q", got)
 	}
-	must(t, p.Revert(t.Context(), w.Target, c))
+	faulttest.Must(t, p.Revert(t.Context(), w.Target, c))
 }
 
 // A partition of the same device, before it or after, leaves it and is left by
@@ -187,10 +187,10 @@ func TestBesidePartition(t *testing.T) {
 	for _, order := range []string{"first", "last"} {
 		dns := traffictest.Inject(t, w, &Plugin{}, Params{Mode: "nxdomain", Names: []string{hit}})
 		c, err := cut.Prepare(t.Context(), w.Target, traffic.Selection{To: []string{traffictest.AddrB}, Ports: []string{"5001"}}, traffic.Action{})
-		must(t, err)
-		must(t, cut.Apply(t.Context(), w.Target, c, traffictest.In(time.Minute), nil))
+		faulttest.Must(t, err)
+		faulttest.Must(t, cut.Apply(t.Context(), w.Target, c, traffictest.In(time.Minute), nil))
 		revertDNS := func() { traffictest.Revert(t, w, &Plugin{}, dns) }
-		revertCut := func() { must(t, cut.Revert(t.Context(), w.Target, c)) }
+		revertCut := func() { faulttest.Must(t, cut.Revert(t.Context(), w.Target, c)) }
 		if got := resolve(t, w.A, traffictest.AddrB, hit); got != "nxdomain" {
 			t.Errorf("beside a partition: %q", got)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/firedrill-io/firedrill/internal/need"
 	"github.com/firedrill-io/firedrill/internal/netns"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/traffictest"
 )
 
@@ -18,9 +19,9 @@ import (
 func getent(t *testing.T, ns *netns.NS, conf, name string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "resolv.conf")
-	must(t, os.WriteFile(file, []byte(conf), 0o644))
+	faulttest.Must(t, os.WriteFile(file, []byte(conf), 0o644))
 	var out []byte
-	must(t, ns.Do(func() error {
+	faulttest.Must(t, ns.Do(func() error {
 		script := fmt.Sprintf("mount --bind %s /etc/resolv.conf && exec getent ahosts %s", file, name)
 		out, _ = exec.CommandContext(t.Context(), "unshare", "--mount", "sh", "-c", script).CombinedOutput()
 		return nil

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/firedrill-io/firedrill/internal/netns"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/traffictest"
 )
 
@@ -112,7 +113,7 @@ func overTCP(t *testing.T, from *netns.NS, at string, parts ...[]byte) bool {
 	defer func() { _ = conn.Close() }()
 	for _, p := range parts {
 		_, err := conn.Write(p)
-		must(t, err)
+		faulttest.Must(t, err)
 		time.Sleep(20 * time.Millisecond)
 	}
 	_ = conn.SetReadDeadline(time.Now().Add(300 * time.Millisecond))
@@ -129,7 +130,7 @@ func TestTCP(t *testing.T) {
 	packed := func(name string) []byte {
 		q := question(name, dnsmessage.TypeA)
 		b, err := q.Pack()
-		must(t, err)
+		faulttest.Must(t, err)
 		return withLength(b)
 	}
 	bad, good := packed(hit), packed(other)
@@ -159,17 +160,17 @@ func TestTCP(t *testing.T) {
 func TestTunnel(t *testing.T) {
 	w := traffictest.New(t)
 	tun := &netlink.Tuntap{LinkAttrs: netlink.LinkAttrs{Name: "tun0"}, Mode: netlink.TUNTAP_MODE_TUN, Flags: netlink.TUNTAP_NO_PI, Queues: 1}
-	must(t, w.A.Do(func() error { return netlink.LinkAdd(tun) }))
+	faulttest.Must(t, w.A.Do(func() error { return netlink.LinkAdd(tun) }))
 	for _, f := range tun.Fds {
 		t.Cleanup(func() { _ = f.Close() })
 	}
 	link, err := w.H.LinkByName("tun0")
-	must(t, err)
-	must(t, w.H.LinkSetUp(link))
+	faulttest.Must(t, err)
+	faulttest.Must(t, w.H.LinkSetUp(link))
 	for _, text := range []string{"10.44.0.1/24", "fd44::1/64"} {
 		a, err := netlink.ParseAddr(text)
-		must(t, err)
-		must(t, w.H.AddrAdd(link, a))
+		faulttest.Must(t, err)
+		faulttest.Must(t, w.H.AddrAdd(link, a))
 	}
 	time.Sleep(50 * time.Millisecond)
 	change := traffictest.Inject(t, w, &Plugin{}, Params{Mode: "nxdomain", Resolvers: []string{"10.44.0.53", "fd44::53"}})
@@ -187,12 +188,12 @@ func TestForwarded(t *testing.T) {
 	w, behind := traffictest.New(t), traffictest.New(t)
 	serve(t, w.B, traffictest.AddrB)
 	pair := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "eth1"}, PeerName: "eth1", PeerNamespace: netlink.NsFd(behind.A.Fd())}
-	must(t, w.H.LinkAdd(pair))
+	faulttest.Must(t, w.H.LinkAdd(pair))
 	join(t, w.H, "10.88.0.1/24")
 	join(t, behind.H, "10.88.0.2/24")
 	// Its own wire has the same addresses.
-	must(t, behind.H.RouteAdd(&netlink.Route{Dst: netlink.NewIPNet(net.ParseIP(traffictest.AddrB)), Gw: net.ParseIP("10.88.0.1")}))
-	must(t, w.A.Do(func() error { return os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0o644) }))
+	faulttest.Must(t, behind.H.RouteAdd(&netlink.Route{Dst: netlink.NewIPNet(net.ParseIP(traffictest.AddrB)), Gw: net.ParseIP("10.88.0.1")}))
+	faulttest.Must(t, w.A.Do(func() error { return os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0o644) }))
 	change := traffictest.Inject(t, w, &Plugin{}, Params{Mode: "nxdomain", Names: []string{hit}})
 	if got := exchange(t, behind.A, traffictest.AddrB, question(hit, dnsmessage.TypeA)); len(got) != 1 || got[0].RCode != dnsmessage.RCodeNameError {
 		t.Errorf("forwarded: %v", got)
@@ -204,9 +205,9 @@ func TestForwarded(t *testing.T) {
 func join(t *testing.T, h *netlink.Handle, address string) {
 	t.Helper()
 	link, err := h.LinkByName("eth1")
-	must(t, err)
+	faulttest.Must(t, err)
 	a, err := netlink.ParseAddr(address)
-	must(t, err)
-	must(t, h.AddrAdd(link, a))
-	must(t, h.LinkSetUp(link))
+	faulttest.Must(t, err)
+	faulttest.Must(t, h.AddrAdd(link, a))
+	faulttest.Must(t, h.LinkSetUp(link))
 }

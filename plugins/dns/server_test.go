@@ -15,6 +15,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/firedrill-io/firedrill/internal/netns"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 )
 
 // What the server says of every name.
@@ -37,7 +38,7 @@ func serve(t *testing.T, ns *netns.NS, at string) *server {
 	to := netip.AddrPortFrom(netip.MustParseAddr(at), domain)
 	var udp *net.UDPConn
 	var tcp net.Listener
-	must(t, ns.Do(func() (err error) {
+	faulttest.Must(t, ns.Do(func() (err error) {
 		if udp, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(to)); err == nil {
 			tcp, err = net.Listen("tcp", to.String())
 		}
@@ -167,16 +168,16 @@ func exchange(t *testing.T, from *netns.NS, at string, queries ...dnsmessage.Mes
 	t.Helper()
 	var conn *net.UDPConn
 	to := netip.AddrPortFrom(netip.MustParseAddr(at), domain)
-	must(t, from.Do(func() (err error) {
+	faulttest.Must(t, from.Do(func() (err error) {
 		conn, err = net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(to))
 		return err
 	}))
 	defer func() { _ = conn.Close() }()
 	for _, q := range queries {
 		b, err := q.Pack()
-		must(t, err)
+		faulttest.Must(t, err)
 		_, err = conn.Write(b)
-		must(t, err)
+		faulttest.Must(t, err)
 	}
 	buf := make([]byte, 4096)
 	for len(out) < len(queries) {
@@ -186,15 +187,8 @@ func exchange(t *testing.T, from *netns.NS, at string, queries ...dnsmessage.Mes
 			return out
 		}
 		var m dnsmessage.Message
-		must(t, m.Unpack(buf[:n]))
+		faulttest.Must(t, m.Unpack(buf[:n]))
 		out = append(out, m)
 	}
 	return out
-}
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }

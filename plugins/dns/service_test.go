@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/processtest"
 	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 	"github.com/firedrill-io/firedrill/plugins/internal/traffic"
@@ -19,7 +20,7 @@ func TestOneService(t *testing.T) {
 	resolvers := []string{net.JoinHostPort(traffictest.AddrB, "53"), net.JoinHostPort(traffictest.AddrB6, "53")}
 	for _, at := range resolvers {
 		var l net.Listener
-		must(t, w.B.Do(func() (err error) { l, err = net.Listen("tcp", at); return err }))
+		faulttest.Must(t, w.B.Do(func() (err error) { l, err = net.Listen("tcp", at); return err }))
 		defer l.Close()
 	}
 	for _, inert := range []bool{true, false} {

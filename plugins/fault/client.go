@@ -45,10 +45,7 @@ func (c client) Apply(ctx context.Context, items []RawItem, at, until BootTime) 
 
 func (c client) Observe(ctx context.Context, t Target, change json.RawMessage) (Observation, error) {
 	r, err := c.pb.Observe(ctx, &faultpb.ObserveRequest{Target: targetPB(t), Change: change})
-	if err := either("observe", err, r.GetError()); err != nil {
-		return Observation{}, err
-	}
-	return observationOf(r), nil
+	return orAbsent(observationOf(r), either("observe", err, r.GetError()))
 }
 
 func (c client) Revert(ctx context.Context, t Target, change json.RawMessage) error {

@@ -51,7 +51,8 @@ type Plugin[P, C any] interface {
 	// It re-reads what C says was there before and returns ErrChanged if it
 	// differs.
 	Apply(ctx context.Context, t Target, c C, at, until BootTime) error
-	// Observe reads from the kernel, never from memory, what is present.
+	// Observe reads from the kernel, never from memory, what is present. ErrGone,
+	// where the target's identity changed, is passed on as absent.
 	Observe(ctx context.Context, t Target, c C) (Observation, error)
 	// Revert undoes whatever part of the change is present. It is idempotent,
 	// legal from every state, in a new process, after a reboot. It returns

@@ -3,6 +3,7 @@ package fault
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"runtime"
 )
@@ -49,7 +50,17 @@ func (d *typed[P, C]) Observe(ctx context.Context, t Target, change json.RawMess
 	if err != nil {
 		return Observation{}, err
 	}
-	return d.plugin.Observe(ctx, t, c)
+	return orAbsent(d.plugin.Observe(ctx, t, c))
+}
+
+// orAbsent is what was observed, where the target itself is gone: the fault went
+// with it.
+func orAbsent(o Observation, err error) (Observation, error) {
+	if errors.Is(err, ErrGone) {
+		o.State, o.Dose, o.Detail = Absent, NotInForce, err.Error()
+		return o, nil
+	}
+	return o, err
 }
 
 func (d *typed[P, C]) Revert(ctx context.Context, t Target, change json.RawMessage) error {

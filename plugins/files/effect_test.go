@@ -72,10 +72,10 @@ type program struct {
 func (p program) opens(t *testing.T) (n int, answer string) {
 	t.Helper()
 	_, err := p.in.Write([]byte("x"))
-	must(t, err)
+	faulttest.Must(t, err)
 	b := make([]byte, 100)
 	k, err := p.out.Read(b)
-	must(t, err)
+	faulttest.Must(t, err)
 	if _, err := fmt.Sscan(string(b[:k]), &n); err != nil {
 		t.Fatalf("the program said %q", b[:k])
 	}
@@ -85,19 +85,19 @@ func (p program) opens(t *testing.T) (n int, answer string) {
 func start(t testing.TB, dir string) program {
 	t.Helper()
 	theirIn, in, err := os.Pipe()
-	must(t, err)
+	faulttest.Must(t, err)
 	out, theirOut, err := os.Pipe()
-	must(t, err)
+	faulttest.Must(t, err)
 	file := filepath.Join(t.TempDir(), "notes") // another file than the test's, which is spared
 	self, err := os.Open(proc.Self)
-	must(t, err)
+	faulttest.Must(t, err)
 	copied, err := os.OpenFile(file, os.O_CREATE|os.O_WRONLY, 0o755)
-	must(t, err)
+	faulttest.Must(t, err)
 	_, err = io.Copy(copied, self)
-	must(t, errors.Join(err, copied.Close(), self.Close()))
+	faulttest.Must(t, errors.Join(err, copied.Close(), self.Close()))
 	p, err := proc.Start(proc.Spec{Path: file, Args: []string{roleOpener, dir}, Stdin: theirIn, Stdout: theirOut, Stderr: os.Stderr})
-	must(t, err)
-	must(t, errors.Join(theirIn.Close(), theirOut.Close()))
+	faulttest.Must(t, err)
+	faulttest.Must(t, errors.Join(theirIn.Close(), theirOut.Close()))
 	t.Cleanup(func() {
 		_ = p.Kill()
 		_, _ = p.Wait()
@@ -106,14 +106,14 @@ func start(t testing.TB, dir string) program {
 	})
 	b := make([]byte, 20)
 	_, err = out.Read(b)
-	must(t, err)
+	faulttest.Must(t, err)
 	return program{p, file, in, out}
 }
 
 // limit is a process's soft and hard limit of open files.
 func limit(t testing.TB, pid int) (l unix.Rlimit) {
 	t.Helper()
-	must(t, unix.Prlimit(pid, unix.RLIMIT_NOFILE, nil, &l))
+	faulttest.Must(t, unix.Prlimit(pid, unix.RLIMIT_NOFILE, nil, &l))
 	return l
 }
 
@@ -123,9 +123,9 @@ func TestDescriptorsHold(t *testing.T) {
 	dir, path := grouptest.New(t, grouptest.V2)
 	p := start(t, dir)
 	found := unix.Rlimit{Cur: 777, Max: 999}
-	must(t, unix.Prlimit(p.PID, unix.RLIMIT_NOFILE, &found, nil))
-	c := prepare(t, Params{Which: "descriptors", Leave: 8, Selection: scope.Selection{Scope: scope.Scope{Group: path}}})
-	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
+	faulttest.Must(t, unix.Prlimit(p.PID, unix.RLIMIT_NOFILE, &found, nil))
+	c := faulttest.Prepare(t, Plugin{}, here, Params{Which: "descriptors", Leave: 8, Selection: scope.Selection{Scope: scope.Scope{Group: path}}})
+	faulttest.Must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
 	if l := limit(t, p.PID); l.Cur >= found.Cur || l.Max != found.Max {
 		t.Errorf("the limits are %+v, they were %+v", l, found)
 	}
@@ -133,17 +133,17 @@ func TestDescriptorsHold(t *testing.T) {
 	if answer != "8 too many open files\n" {
 		t.Errorf("the program opened %q, asked was to leave 8", answer)
 	}
-	o := observe(t, c)
+	o := faulttest.Observe(t, Plugin{}, here, c)
 	if o.State != fault.Present || o.Dose != fault.InForce || o.Achieved[1].Value != 8 {
 		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
 	}
 	child := start(t, dir) // stands for one that was forked meanwhile
 	ours := limit(t, p.PID)
-	must(t, unix.Prlimit(child.PID, unix.RLIMIT_NOFILE, &ours, nil))
+	faulttest.Must(t, unix.Prlimit(child.PID, unix.RLIMIT_NOFILE, &ours, nil))
 	record, err := json.Marshal(c)
-	must(t, err)
+	faulttest.Must(t, err)
 	for range 2 {
-		must(t, fault.NewDriver(Plugin{}).Revert(t.Context(), here, record))
+		faulttest.Must(t, fault.NewDriver(Plugin{}).Revert(t.Context(), here, record))
 	}
 	for _, pid := range []int{p.PID, child.PID} {
 		if l := limit(t, pid); l != found {
@@ -166,18 +166,18 @@ func TestOneProgram(t *testing.T) {
 	dir, _ := grouptest.New(t, grouptest.V2)
 	p, other := start(t, dir), start(t, dir)
 	found, theirs := limit(t, p.PID), limit(t, other.PID)
-	c := prepare(t, Params{Which: "descriptors", Leave: 8, Selection: scope.Selection{Executable: p.file}})
-	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
+	c := faulttest.Prepare(t, Plugin{}, here, Params{Which: "descriptors", Leave: 8, Selection: scope.Selection{Executable: p.file}})
+	faulttest.Must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
 	if got, answer := p.opens(t); got != 8 {
 		t.Errorf("the program opened %q, asked was to leave 8", answer)
 	}
 	if l := limit(t, other.PID); l != theirs {
 		t.Errorf("another program's limits are %+v, they were %+v", l, theirs)
 	}
-	if o := observe(t, c); o.State != fault.Present || o.Dose != fault.InForce {
+	if o := faulttest.Observe(t, Plugin{}, here, c); o.State != fault.Present || o.Dose != fault.InForce {
 		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
 	}
-	must(t, Plugin{}.Revert(t.Context(), here, c))
+	faulttest.Must(t, Plugin{}.Revert(t.Context(), here, c))
 	if l := limit(t, p.PID); l != found {
 		t.Errorf("the limits are %+v, they were %+v", l, found)
 	}
@@ -187,11 +187,11 @@ func TestOneProgram(t *testing.T) {
 func TestWithoutLimitAllAreOpened(t *testing.T) {
 	dir, path := grouptest.New(t, grouptest.V2)
 	p := start(t, dir)
-	c := prepare(t, Params{Which: "descriptors", Leave: 8, Selection: scope.Selection{Scope: scope.Scope{Group: path}}})
+	c := faulttest.Prepare(t, Plugin{}, here, Params{Which: "descriptors", Leave: 8, Selection: scope.Selection{Scope: scope.Scope{Group: path}}})
 	if got, answer := p.opens(t); got != wanted {
 		t.Errorf("the program opened %q without any fault", answer)
 	}
-	if o := observe(t, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
+	if o := faulttest.Observe(t, Plugin{}, here, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
 		t.Errorf("observed %s, %s without any fault", o.State, o.Dose)
 	}
 }
@@ -200,15 +200,15 @@ func TestWithoutLimitAllAreOpened(t *testing.T) {
 func TestNoneLeft(t *testing.T) {
 	dir, path := grouptest.New(t, grouptest.V2)
 	p := start(t, dir)
-	c := prepare(t, Params{Which: "descriptors", Selection: scope.Selection{Scope: scope.Scope{Group: path}}})
-	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
+	c := faulttest.Prepare(t, Plugin{}, here, Params{Which: "descriptors", Selection: scope.Selection{Scope: scope.Scope{Group: path}}})
+	faulttest.Must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
 	if got, answer := p.opens(t); got != 0 {
 		t.Errorf("the program opened %q", answer)
 	}
-	if o := observe(t, c); o.Dose != fault.Exercised {
+	if o := faulttest.Observe(t, Plugin{}, here, c); o.Dose != fault.Exercised {
 		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
 	}
-	must(t, Plugin{}.Revert(t.Context(), here, c))
+	faulttest.Must(t, Plugin{}.Revert(t.Context(), here, c))
 }
 
 // A process that ended before it is reached is no error as long as others run, its
@@ -217,21 +217,21 @@ func TestProcessEndsMeanwhile(t *testing.T) {
 	dir, path := grouptest.New(t, grouptest.V2)
 	first, second := start(t, dir), start(t, dir)
 	before := limit(t, second.PID)
-	c := prepare(t, Params{Which: "descriptors", Leave: 1, Selection: scope.Selection{Scope: scope.Scope{Group: path}}})
-	must(t, first.Kill())
+	c := faulttest.Prepare(t, Plugin{}, here, Params{Which: "descriptors", Leave: 1, Selection: scope.Selection{Scope: scope.Scope{Group: path}}})
+	faulttest.Must(t, first.Kill())
 	_, _ = first.Wait()
-	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
-	if o := observe(t, c); o.State != fault.Present {
+	faulttest.Must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
+	if o := faulttest.Observe(t, Plugin{}, here, c); o.State != fault.Present {
 		t.Errorf("observed %s: %s", o.State, o.Detail)
 	}
-	must(t, Plugin{}.Revert(t.Context(), here, c))
+	faulttest.Must(t, Plugin{}.Revert(t.Context(), here, c))
 	for i := range c.Descriptors.Processes {
 		c.Descriptors.Processes[i].Start++ // as if the pids had been given again
 	}
 	if err := (Plugin{}).Apply(t.Context(), here, c, 0, 0); !errors.Is(err, fault.ErrGone) {
 		t.Errorf("apply: error %v, want %v", err, fault.ErrGone)
 	}
-	must(t, Plugin{}.Revert(t.Context(), here, c))
+	faulttest.Must(t, Plugin{}.Revert(t.Context(), here, c))
 	if l := limit(t, second.PID); l != before {
 		t.Errorf("the limits are %+v, they were %+v", l, before)
 	}
@@ -241,11 +241,11 @@ func TestProcessEndsMeanwhile(t *testing.T) {
 func TestOthersLimitStays(t *testing.T) {
 	dir, path := grouptest.New(t, grouptest.V2)
 	p := start(t, dir)
-	c := prepare(t, Params{Which: "descriptors", Leave: 8, Selection: scope.Selection{Scope: scope.Scope{Group: path}}})
-	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
+	c := faulttest.Prepare(t, Plugin{}, here, Params{Which: "descriptors", Leave: 8, Selection: scope.Selection{Scope: scope.Scope{Group: path}}})
+	faulttest.Must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
 	theirs := limit(t, p.PID)
 	theirs.Cur = 123
-	must(t, unix.Prlimit(p.PID, unix.RLIMIT_NOFILE, &theirs, nil))
+	faulttest.Must(t, unix.Prlimit(p.PID, unix.RLIMIT_NOFILE, &theirs, nil))
 	if err := (Plugin{}).Apply(t.Context(), here, c, 0, 0); !errors.Is(err, fault.ErrChanged) {
 		t.Errorf("apply: error %v, want %v", err, fault.ErrChanged)
 	}
@@ -268,10 +268,10 @@ func makes(t *testing.T, dir string) (n int, answer error) {
 			break
 		}
 		names = append(names, f.Name())
-		must(t, f.Close())
+		faulttest.Must(t, f.Close())
 	}
 	for _, name := range names {
-		must(t, os.Remove(name))
+		faulttest.Must(t, os.Remove(name))
 	}
 	return n, answer
 }
@@ -279,7 +279,7 @@ func makes(t *testing.T, dir string) (n int, answer error) {
 func freeInodes(t *testing.T, dir string) uint64 {
 	t.Helper()
 	var s unix.Statfs_t
-	must(t, unix.Statfs(dir, &s))
+	faulttest.Must(t, unix.Statfs(dir, &s))
 	return s.Ffree
 }
 
@@ -288,10 +288,10 @@ func freeInodes(t *testing.T, dir string) uint64 {
 func TestInodesHold(t *testing.T) {
 	dir, _ := filesystemtest.Ext4(t, 64*mib, "-N", "50000")
 	before, list := freeInodes(t, dir), filesystemtest.Listing(t, dir)
-	c := prepare(t, Params{Which: "inodes", Leave: 10, Path: dir})
+	c := faulttest.Prepare(t, Plugin{}, here, Params{Which: "inodes", Leave: 10, Path: dir})
 	began := time.Now()
 	for range 2 {
-		must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
+		faulttest.Must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
 		if left := freeInodes(t, dir); left != 10 {
 			t.Errorf("%d inodes are free, asked was 10", left)
 		}
@@ -301,22 +301,22 @@ func TestInodesHold(t *testing.T) {
 	if !errors.Is(answer, unix.ENOSPC) {
 		t.Errorf("%d files were made: %v", got, answer)
 	}
-	o := observe(t, c)
+	o := faulttest.Observe(t, Plugin{}, here, c)
 	if o.State != fault.Present || o.Dose != fault.Exercised {
 		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
 	}
 	theirs := filepath.Join(c.Inodes.folder(), "7theirs")
-	must(t, os.WriteFile(theirs, []byte("hello"), 0o600))
+	faulttest.Must(t, os.WriteFile(theirs, []byte("hello"), 0o600))
 	began = time.Now()
 	if err := (Plugin{}).Revert(t.Context(), here, c); !errors.Is(err, fault.ErrStuck) {
 		t.Errorf("revert: error %v, want %v", err, fault.ErrStuck)
 	}
 	back := time.Since(began)
-	must(t, os.Remove(theirs))
+	faulttest.Must(t, os.Remove(theirs))
 	for range 2 {
-		must(t, Plugin{}.Revert(t.Context(), here, c))
+		faulttest.Must(t, Plugin{}.Revert(t.Context(), here, c))
 	}
-	if o := observe(t, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
+	if o := faulttest.Observe(t, Plugin{}, here, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
 		t.Errorf("observed %s, %s after revert", o.State, o.Dose)
 	}
 	faulttest.Measured(t, faulttest.Measurement{
@@ -329,11 +329,11 @@ func TestInodesHold(t *testing.T) {
 // The twin: without the fault all are made.
 func TestWithoutFaultAllFilesAreMade(t *testing.T) {
 	dir, _ := filesystemtest.Ext4(t, 32*mib)
-	c := prepare(t, Params{Which: "inodes", Leave: 10, Path: dir})
+	c := faulttest.Prepare(t, Plugin{}, here, Params{Which: "inodes", Leave: 10, Path: dir})
 	if got, err := makes(t, dir); got != wanted {
 		t.Errorf("%d files were made without any fault: %v", got, err)
 	}
-	if o := observe(t, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
+	if o := faulttest.Observe(t, Plugin{}, here, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
 		t.Errorf("observed %s, %s without any fault", o.State, o.Dose)
 	}
 }
@@ -359,32 +359,7 @@ func TestRefusals(t *testing.T) {
 		"path of descriptors": {"path", Params{Which: "descriptors", Selection: scope.Selection{Scope: scope.Scope{Group: path}}, Path: dir}, "/"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var refused *fault.RefusedError
-			_, err := Plugin{}.Prepare(t.Context(), fault.Target{StateDir: c.state}, c.p)
-			if !errors.As(err, &refused) || refused.Field != c.field {
-				t.Errorf("error %v, want a refusal of %s", err, c.field)
-			}
+			faulttest.PrepareRefused(t, Plugin{}, fault.Target{StateDir: c.state}, c.p, c.field)
 		})
-	}
-}
-
-func prepare(t *testing.T, p Params) Change {
-	t.Helper()
-	c, err := Plugin{}.Prepare(t.Context(), here, p)
-	must(t, err)
-	return c
-}
-
-func observe(t *testing.T, c Change) fault.Observation {
-	t.Helper()
-	o, err := Plugin{}.Observe(t.Context(), here, c)
-	must(t, err)
-	return o
-}
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
 	}
 }

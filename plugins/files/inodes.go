@@ -134,12 +134,7 @@ func (d *inodes) revert(fault.Target) error {
 
 func (d *inodes) observe(_ fault.Target, leave int, o *fault.Observation) error {
 	o.Asked = []fault.Measure{count("inodes free", leave)}
-	err := d.FileSystem.Check()
-	if errors.Is(err, fault.ErrGone) {
-		o.Detail = err.Error()
-		return nil
-	}
-	if err != nil {
+	if err := d.FileSystem.Check(); err != nil {
 		return err
 	}
 	s, err := d.FileSystem.Space()

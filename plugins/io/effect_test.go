@@ -81,10 +81,10 @@ func aligned(n int) []byte {
 func runs(t *testing.T, dir, device, way string, block int) (wait func() (bytes, operations float64)) {
 	t.Helper()
 	r, w, err := os.Pipe()
-	must(t, err)
+	faulttest.Must(t, err)
 	p, err := proc.Start(proc.Spec{Path: proc.Self, Args: []string{roleTraffic, dir, device, way, fmt.Sprint(block)}, Stdout: w, Stderr: os.Stderr})
-	must(t, err)
-	must(t, w.Close())
+	faulttest.Must(t, err)
+	faulttest.Must(t, w.Close())
 	return func() (bytes, operations float64) {
 		defer r.Close()
 		b := make([]byte, 100)
@@ -125,14 +125,14 @@ func TestLimitIsAccurate(t *testing.T) {
 			tuned(t, dir, number, other)
 			list := faulttest.Listing(t, nil, path)
 			c.p.Group, c.p.Device = path, device
-			change := prepare(t, c.p)
-			must(t, Plugin{}.Apply(t.Context(), here, change, 0, 0))
+			change := faulttest.Prepare(t, Plugin{}, here, c.p)
+			faulttest.Must(t, Plugin{}.Apply(t.Context(), here, change, 0, 0))
 			var rate float64
 			var o fault.Observation
 			for range 3 { // a ceiling: a busy machine may stay below it for a moment
 				got := runs(t, dir, device, c.way, c.block)
 				time.Sleep(warm + window)
-				o = observe(t, change)
+				o = faulttest.Observe(t, Plugin{}, here, change)
 				if bytes, ops := got(); c.unit == "MiB/s" {
 					rate = bytes / mib
 				} else {
@@ -146,7 +146,7 @@ func TestLimitIsAccurate(t *testing.T) {
 			if o.State != fault.Present || o.Dose != fault.Exercised {
 				t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
 			}
-			must(t, Plugin{}.Revert(t.Context(), here, change))
+			faulttest.Must(t, Plugin{}.Revert(t.Context(), here, change))
 			faulttest.Measured(t, faulttest.Measurement{
 				Fault: Kind, What: fmt.Sprintf("%s, direct, blocks of %d KiB", name, c.block>>10), Asked: c.asked, Achieved: rate, Unit: c.unit,
 				Within: within * c.asked, Found: list, Left: faulttest.Listing(t, nil, path),
@@ -159,11 +159,11 @@ func TestLimitIsAccurate(t *testing.T) {
 func TestWithoutLimitThereIsMore(t *testing.T) {
 	dir, path := grouptest.New(t, controller)
 	device, _ := filesystemtest.Device(t, 32*mib)
-	change := prepare(t, Params{Write: "4MiB/s", Device: device, Scope: scope.Scope{Group: path}})
+	change := faulttest.Prepare(t, Plugin{}, here, Params{Write: "4MiB/s", Device: device, Scope: scope.Scope{Group: path}})
 	if bytes, _ := runs(t, dir, device, "w", 64<<10)(); bytes <= 4*mib*(1+within) {
 		t.Errorf("got %.0f bytes per second without any fault", bytes)
 	}
-	if o := observe(t, change); o.State != fault.Absent || o.Dose != fault.NotInForce {
+	if o := faulttest.Observe(t, Plugin{}, here, change); o.State != fault.Absent || o.Dose != fault.NotInForce {
 		t.Errorf("observed %s, %s without any fault", o.State, o.Dose)
 	}
 }
@@ -174,12 +174,12 @@ func TestOthersLimitStays(t *testing.T) {
 	dir, path := grouptest.New(t, controller)
 	device, number := filesystemtest.Device(t, mib)
 	_, other := filesystemtest.Device(t, mib)
-	c := prepare(t, Params{Write: "4MiB/s", ReadOps: "7/s", Device: device, Scope: scope.Scope{Group: path}})
-	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
+	c := faulttest.Prepare(t, Plugin{}, here, Params{Write: "4MiB/s", ReadOps: "7/s", Device: device, Scope: scope.Scope{Group: path}})
+	faulttest.Must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
 	write := kinds[1]
 	setLimit(t, dir, write, number, "333333")
 	setLimit(t, dir, write, other, "444444")
-	if o := observe(t, c); o.State != fault.Partial || o.Dose != fault.NotInForce {
+	if o := faulttest.Observe(t, Plugin{}, here, c); o.State != fault.Partial || o.Dose != fault.NotInForce {
 		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
 	}
 	if err := (Plugin{}).Apply(t.Context(), here, c, 0, 0); !errors.Is(err, fault.ErrChanged) {
@@ -203,17 +203,14 @@ func TestOthersLimitStays(t *testing.T) {
 func TestProcessesBelowAreRefused(t *testing.T) {
 	dir, path := grouptest.New(t, controller)
 	device, _ := filesystemtest.Device(t, mib)
-	must(t, cgroup.Create(dir+"/below"))
+	faulttest.Must(t, cgroup.Create(dir+"/below"))
 	grouptest.Named(t, "notes", dir+"/below")
-	var refused *fault.RefusedError
 	_, err := Plugin{}.Prepare(t.Context(), here, Params{Write: "4MiB/s", Device: device, Scope: scope.Scope{Group: path}})
 	if onV2 {
-		must(t, err)
+		faulttest.Must(t, err)
 		return
 	}
-	if !errors.As(err, &refused) || refused.Field != "group" || !strings.Contains(err.Error(), "/below") {
-		t.Errorf("error %v, want a refusal of group that names the one below", err)
-	}
+	faulttest.Refused(t, err, "group", "/below")
 }
 
 func TestRefusals(t *testing.T) {
@@ -233,10 +230,7 @@ func TestRefusals(t *testing.T) {
 		"whole host":    {"group", Params{Read: "1MB/s", Device: device, Scope: scope.Scope{Group: "/"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var refused *fault.RefusedError
-			if _, err := (Plugin{}).Prepare(t.Context(), here, c.p); !errors.As(err, &refused) || refused.Field != c.field {
-				t.Errorf("error %v, want a refusal of %s", err, c.field)
-			}
+			faulttest.PrepareRefused(t, Plugin{}, here, c.p, c.field)
 		})
 	}
 }
@@ -264,7 +258,7 @@ func tuned(t *testing.T, dir, ours, other string) {
 // setLimit sets one limit of a device, as its owner would.
 func setLimit(t *testing.T, dir string, k kind, device, n string) {
 	t.Helper()
-	must(t, cgroup.Write(dir, per(v1Bytes+k.v1, v2File), device+" "+per("", k.v2+"=")+n))
+	faulttest.Must(t, cgroup.Write(dir, per(v1Bytes+k.v1, v2File), device+" "+per("", k.v2+"=")+n))
 }
 
 // limitOf is one limit of a device as the kernel tells it; "" if it says nothing.
@@ -281,25 +275,4 @@ func limitIn(text string, k kind, device string) string {
 		}
 	}
 	return ""
-}
-
-func prepare(t *testing.T, p Params) Change {
-	t.Helper()
-	c, err := Plugin{}.Prepare(t.Context(), here, p)
-	must(t, err)
-	return c
-}
-
-func observe(t *testing.T, c Change) fault.Observation {
-	t.Helper()
-	o, err := Plugin{}.Observe(t.Context(), here, c)
-	must(t, err)
-	return o
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }

@@ -2,7 +2,6 @@ package io
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -33,10 +32,6 @@ func (Plugin) Observe(ctx context.Context, t fault.Target, c Change) (fault.Obse
 			continue // asked for, and not even to be read
 		}
 		now, err := c.read(t, l)
-		if errors.Is(err, fault.ErrGone) {
-			o.Detail = err.Error()
-			return o, nil
-		}
 		if err != nil {
 			return o, err
 		}

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/containertest"
 	"github.com/firedrill-io/firedrill/plugins/internal/processtest"
 	"github.com/firedrill-io/firedrill/plugins/internal/scope"
@@ -25,7 +26,7 @@ func TestKillsContainer(t *testing.T) {
 	}
 	run.Stop(t)
 	again := containertest.Start(t, spec)
-	must(t, k.Revert(t.Context(), fault.Target{}, c))
+	faulttest.Must(t, k.Revert(t.Context(), fault.Target{}, c))
 	for _, lives := range []*containertest.Container{again, other} {
 		if !lives.Alive() {
 			t.Errorf("container %s was killed", lives.ID)

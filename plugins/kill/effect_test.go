@@ -25,7 +25,7 @@ import (
 func killsAll(t *testing.T, k *Plugin, signal string) (m faulttest.Measurement, codes []int, o fault.Observation) {
 	t.Helper()
 	dir, path := processtest.Group(t)
-	must(t, cgroup.Create(dir+"/below"))
+	faulttest.Must(t, cgroup.Create(dir+"/below"))
 	programs := []*processtest.Program{
 		processtest.Start(t, "notes", processtest.Idle, dir),
 		processtest.Start(t, "notes", processtest.Idle, dir),
@@ -41,10 +41,10 @@ func killsAll(t *testing.T, k *Plugin, signal string) (m faulttest.Measurement, 
 	for _, p := range programs {
 		_ = p.Kill() // a straggler of the twin: the code tells it from one that was hit by TERM
 		code, err := p.Wait()
-		must(t, err)
+		faulttest.Must(t, err)
 		codes = append(codes, code)
 	}
-	must(t, New().Revert(t.Context(), fault.Target{}, c)) // in a process that knows nothing
+	faulttest.Must(t, New().Revert(t.Context(), fault.Target{}, c)) // in a process that knows nothing
 	if o, err := k.Observe(t.Context(), fault.Target{}, c); err != nil || o.State != fault.Absent {
 		t.Errorf("after revert: %s, %v", o.State, err)
 	}
@@ -87,10 +87,10 @@ func TestStubbornIsNotAchieved(t *testing.T) {
 	p := processtest.Start(t, "stubborn", processtest.Stubborn)
 	k := New()
 	c := inject(t, k, Params{Selection: scope.Selection{Executable: p.Path}, Signal: "TERM"})
-	defer func() { must(t, k.Revert(t.Context(), fault.Target{}, c)) }()
+	defer func() { faulttest.Must(t, k.Revert(t.Context(), fault.Target{}, c)) }()
 	time.Sleep(200 * time.Millisecond)
 	o, err := k.Observe(t.Context(), fault.Target{}, c)
-	must(t, err)
+	faulttest.Must(t, err)
 	if o.State != fault.Partial || o.Dose != fault.NotInForce || !strings.Contains(o.Detail, "KILL") {
 		t.Errorf("observed %+v", o)
 	}
@@ -103,15 +103,15 @@ func TestEndedBeforeItsSignal(t *testing.T) {
 	first, second := processtest.Start(t, "notes", processtest.Idle, dir), processtest.Start(t, "notes", processtest.Idle, dir)
 	k := New()
 	c, err := k.Prepare(t.Context(), fault.Target{}, Params{Selection: scope.Selection{Scope: scope.Scope{Group: path}}})
-	must(t, err)
-	must(t, first.Kill())
+	faulttest.Must(t, err)
+	faulttest.Must(t, first.Kill())
 	_, _ = first.Wait()
 	for _, id := range c.Found {
 		if err := id.Signal(0); id.PID == first.PID && !errors.Is(err, process.ErrEnded) {
 			t.Errorf("a signal to a process that is gone: %v", err)
 		}
 	}
-	must(t, k.Apply(t.Context(), fault.Target{}, c, 0, 0))
+	faulttest.Must(t, k.Apply(t.Context(), fault.Target{}, c, 0, 0))
 	o := settled(t, k, c)
 	if o.Achieved[0].Value != 1 || o.Dose != fault.Exercised {
 		t.Errorf("observed %+v", o)
@@ -119,25 +119,25 @@ func TestEndedBeforeItsSignal(t *testing.T) {
 	if code, _ := second.Wait(); code != 128+int(unix.SIGKILL) {
 		t.Errorf("the second program ended by code %d", code)
 	}
-	must(t, k.Revert(t.Context(), fault.Target{}, c))
+	faulttest.Must(t, k.Revert(t.Context(), fault.Target{}, c))
 	// All ended: nothing to do is no error, and no success either.
 	third := processtest.Start(t, "notes", processtest.Idle, dir)
 	c, err = k.Prepare(t.Context(), fault.Target{}, Params{Selection: scope.Selection{Scope: scope.Scope{Group: path}}})
-	must(t, err)
-	must(t, third.Kill())
+	faulttest.Must(t, err)
+	faulttest.Must(t, third.Kill())
 	_, _ = third.Wait()
-	must(t, k.Apply(t.Context(), fault.Target{}, c, 0, 0))
+	faulttest.Must(t, k.Apply(t.Context(), fault.Target{}, c, 0, 0))
 	if o, err = k.Observe(t.Context(), fault.Target{}, c); err != nil || o.Dose != fault.NotInForce {
 		t.Errorf("observed %+v, %v", o, err)
 	}
-	must(t, k.Revert(t.Context(), fault.Target{}, c))
+	faulttest.Must(t, k.Revert(t.Context(), fault.Target{}, c))
 }
 
 // A pid that was given again is another process: the start time says so.
 func TestAnotherProcessOfTheSamePidIsLeft(t *testing.T) {
 	p := processtest.Start(t, "notes", processtest.Idle)
 	c, err := New().Prepare(t.Context(), fault.Target{}, Params{Selection: scope.Selection{Executable: p.Path}})
-	must(t, err)
+	faulttest.Must(t, err)
 	id := c.Found[0]
 	id.Start--
 	if err := id.Signal(unix.SIGKILL); err == nil {
@@ -157,13 +157,13 @@ func TestOnceIsOnce(t *testing.T) {
 	c := inject(t, k, Params{Selection: scope.Selection{Scope: scope.Scope{Group: path}}})
 	settled(t, k, c)
 	anew := processtest.Start(t, "notes", processtest.Idle, dir)
-	must(t, k.Apply(t.Context(), fault.Target{}, c, fault.Now(), in(time.Minute)))
-	must(t, New().Apply(t.Context(), fault.Target{}, c, fault.Now(), in(time.Minute)))
+	faulttest.Must(t, k.Apply(t.Context(), fault.Target{}, c, fault.Now(), in(time.Minute)))
+	faulttest.Must(t, New().Apply(t.Context(), fault.Target{}, c, fault.Now(), in(time.Minute)))
 	time.Sleep(50 * time.Millisecond)
 	if !proc.Alive(anew.PID, anew.StartTime) {
 		t.Error("what was started since was killed")
 	}
-	must(t, k.Revert(t.Context(), fault.Target{}, c))
+	faulttest.Must(t, k.Revert(t.Context(), fault.Target{}, c))
 }
 
 func TestNothingMatchedIsRefused(t *testing.T) {
@@ -175,29 +175,29 @@ func TestNothingMatchedIsRefused(t *testing.T) {
 		"signal":     {Selection: scope.Selection{Scope: scope.Scope{Service: "nobody"}}, Signal: "HUP"},
 		"every":      {Selection: scope.Selection{Scope: scope.Scope{Service: "nobody"}}, Every: "1ms"},
 	} {
-		mustRefuse(t, p, field)
+		faulttest.PrepareRefused(t, New(), fault.Target{}, p, field)
 	}
-	mustRefuse(t, Params{}, "service")
-	mustRefuse(t, Params{Selection: scope.Selection{Scope: scope.Scope{Service: "notes", Group: "/svc"}}}, "group")
-	mustRefuse(t, Params{Selection: scope.Selection{Scope: scope.Scope{Group: "/svc/../.."}}}, "group")
+	faulttest.PrepareRefused(t, New(), fault.Target{}, Params{}, "service")
+	faulttest.PrepareRefused(t, New(), fault.Target{}, Params{Selection: scope.Selection{Scope: scope.Scope{Service: "notes", Group: "/svc"}}}, "group")
+	faulttest.PrepareRefused(t, New(), fault.Target{}, Params{Selection: scope.Selection{Scope: scope.Scope{Group: "/svc/../.."}}}, "group")
 }
 
 // Agent, guardian and plugins run the file of the test; sshd and pid 1 are found
 // by what they are.
 func TestSparesTheOperator(t *testing.T) {
-	mustRefuse(t, Params{Selection: scope.Selection{Scope: scope.Scope{Group: "/"}}}, "group")
+	faulttest.PrepareRefused(t, New(), fault.Target{}, Params{Selection: scope.Selection{Scope: scope.Scope{Group: "/"}}}, "group")
 	own, err := os.Executable()
-	must(t, err)
-	mustRefuse(t, Params{Selection: scope.Selection{Executable: own}}, "executable")
+	faulttest.Must(t, err)
+	faulttest.PrepareRefused(t, New(), fault.Target{}, Params{Selection: scope.Selection{Executable: own}}, "executable")
 	first, err := process.Read(1)
-	must(t, err)
-	mustRefuse(t, Params{Selection: scope.Selection{Executable: first.Name}}, "executable")
+	faulttest.Must(t, err)
+	faulttest.PrepareRefused(t, New(), fault.Target{}, Params{Selection: scope.Selection{Executable: first.Name}}, "executable")
 	dir, path := processtest.Group(t)
-	must(t, cgroup.Create(dir+"/below"))
+	faulttest.Must(t, cgroup.Create(dir+"/below"))
 	processtest.Start(t, "notes", processtest.Idle, dir)
 	sshd := processtest.Start(t, "sshd", processtest.Idle, dir+"/below")
-	mustRefuse(t, Params{Selection: scope.Selection{Scope: scope.Scope{Group: path}}}, "group")
-	mustRefuse(t, Params{Selection: scope.Selection{Executable: sshd.Path}}, "executable")
+	faulttest.PrepareRefused(t, New(), fault.Target{}, Params{Selection: scope.Selection{Scope: scope.Scope{Group: path}}}, "group")
+	faulttest.PrepareRefused(t, New(), fault.Target{}, Params{Selection: scope.Selection{Executable: sshd.Path}}, "executable")
 }
 
 // A name is data: one with quotes and blanks in it selects what is called so.
@@ -208,14 +208,14 @@ func TestNameWithQuotes(t *testing.T) {
 	if o := settled(t, k, c); o.Dose != fault.Exercised {
 		t.Errorf("observed %+v", o)
 	}
-	must(t, New().Revert(t.Context(), fault.Target{}, c))
+	faulttest.Must(t, New().Revert(t.Context(), fault.Target{}, c))
 }
 
 func inject(t *testing.T, k *Plugin, p Params) Change {
 	t.Helper()
 	c, err := k.Prepare(t.Context(), fault.Target{}, p)
-	must(t, err)
-	must(t, k.Apply(t.Context(), fault.Target{}, c, 0, in(time.Minute)))
+	faulttest.Must(t, err)
+	faulttest.Must(t, k.Apply(t.Context(), fault.Target{}, c, 0, in(time.Minute)))
 	return c
 }
 
@@ -225,25 +225,9 @@ func settled(t *testing.T, k *Plugin, c Change) (o fault.Observation) {
 	for end := time.Now().Add(500 * time.Millisecond); o.State != fault.Present && time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		var err error
 		o, err = k.Observe(t.Context(), fault.Target{}, c)
-		must(t, err)
+		faulttest.Must(t, err)
 	}
 	return o
 }
 
-func mustRefuse(t *testing.T, p Params, field string) {
-	t.Helper()
-	_, err := New().Prepare(t.Context(), fault.Target{}, p)
-	var refused *fault.RefusedError
-	if !errors.As(err, &refused) || refused.Field != field {
-		t.Errorf("%+v: error %v, want a refusal of %s", p, err, field)
-	}
-}
-
 func in(d time.Duration) fault.BootTime { return fault.Now().Add(d) }
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}

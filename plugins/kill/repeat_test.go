@@ -12,6 +12,7 @@ import (
 	"github.com/firedrill-io/firedrill/internal/cgroup"
 	"github.com/firedrill-io/firedrill/internal/proc"
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/processtest"
 	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
@@ -23,12 +24,12 @@ func TestRepeatsUntilItsEnd(t *testing.T) {
 	processtest.Start(t, "notes", processtest.Idle, dir)
 	k := New()
 	c, err := k.Prepare(t.Context(), fault.Target{}, Params{Selection: scope.Selection{Scope: scope.Scope{Group: path}}, Every: "150ms"})
-	must(t, err)
-	must(t, k.Apply(t.Context(), fault.Target{}, c, 0, in(300*time.Millisecond)))
-	must(t, k.Apply(t.Context(), fault.Target{}, c, 0, in(900*time.Millisecond))) // renewed
+	faulttest.Must(t, err)
+	faulttest.Must(t, k.Apply(t.Context(), fault.Target{}, c, 0, in(300*time.Millisecond)))
+	faulttest.Must(t, k.Apply(t.Context(), fault.Target{}, c, 0, in(900*time.Millisecond))) // renewed
 	end := time.Now().Add(900 * time.Millisecond)
 	anew := processtest.Start(t, "notes", processtest.Idle)
-	must(t, cgroup.Write(dir, "cgroup.procs", strconv.Itoa(anew.PID))) // in the group earlier, a round might hit it before it is up
+	faulttest.Must(t, cgroup.Write(dir, "cgroup.procs", strconv.Itoa(anew.PID))) // in the group earlier, a round might hit it before it is up
 	if code, _ := anew.Wait(); code == 0 {
 		t.Error("what was started anew ended by itself")
 	}
@@ -50,22 +51,22 @@ func TestRepeatsUntilItsEnd(t *testing.T) {
 	if o, err := k.Observe(t.Context(), fault.Target{}, c); err != nil || o.Dose != fault.NotInForce {
 		t.Errorf("after its end: %+v, %v", o, err)
 	}
-	must(t, k.Revert(t.Context(), fault.Target{}, c))
+	faulttest.Must(t, k.Revert(t.Context(), fault.Target{}, c))
 }
 
 // Revert in another process ends a repetition, and so does the death of the
 // process that repeats.
 func TestRepetitionEndsWithRevertAndWithItsProcess(t *testing.T) {
 	for name, end := range map[string]func(*proc.Process, Change){
-		"revert elsewhere": func(_ *proc.Process, c Change) { must(t, New().Revert(t.Context(), fault.Target{}, c)) },
-		"death":            func(p *proc.Process, _ Change) { must(t, p.Kill()) },
+		"revert elsewhere": func(_ *proc.Process, c Change) { faulttest.Must(t, New().Revert(t.Context(), fault.Target{}, c)) },
+		"death":            func(p *proc.Process, _ Change) { faulttest.Must(t, p.Kill()) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir, path := processtest.Group(t)
 			processtest.Start(t, "notes", processtest.Idle, dir)
 			c, err := New().Prepare(t.Context(), fault.Target{}, Params{Selection: scope.Selection{Scope: scope.Scope{Group: path}}, Every: "100ms"})
-			must(t, err)
-			defer func() { must(t, New().Revert(t.Context(), fault.Target{}, c)) }()
+			faulttest.Must(t, err)
+			defer func() { faulttest.Must(t, New().Revert(t.Context(), fault.Target{}, c)) }()
 			repeater := elsewhere(t, c)
 			if o := settled(t, New(), c); o.State != fault.Present {
 				t.Errorf("observed %+v", o)
@@ -106,9 +107,9 @@ func applyRole() {
 func elsewhere(t *testing.T, c Change) *proc.Process {
 	t.Helper()
 	text, err := json.Marshal(c)
-	must(t, err)
+	faulttest.Must(t, err)
 	p, err := proc.Start(proc.Spec{Path: proc.Self, Args: []string{roleApply, string(text)}, Stderr: os.Stderr})
-	must(t, err)
+	faulttest.Must(t, err)
 	t.Cleanup(func() {
 		_ = p.Kill()
 		_, _ = p.Wait()

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
 	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
@@ -17,19 +18,19 @@ func TestOnServiceOfSystemd(t *testing.T) {
 	grouptest.StartUnits(t, name+".service")
 	k := New()
 	c, err := k.Prepare(t.Context(), fault.Target{}, Params{Selection: scope.Selection{Scope: scope.Scope{Service: name}}, Every: "300ms"})
-	must(t, err)
+	faulttest.Must(t, err)
 	first := grouptest.ReadUnit(t, name+".service")
 	if len(c.Found) != 1 || c.Found[0].PID != first.MainPID {
 		t.Errorf("found %v, the main process is %d", c.Found, first.MainPID)
 	}
-	must(t, k.Apply(t.Context(), fault.Target{}, c, 0, in(time.Minute)))
+	faulttest.Must(t, k.Apply(t.Context(), fault.Target{}, c, 0, in(time.Minute)))
 	var o fault.Observation
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		if o, err = New().Observe(t.Context(), fault.Target{}, c); err == nil && len(o.Achieved) > 0 && o.Achieved[0].Value >= 3 {
 			break
 		}
 	}
-	must(t, New().Revert(t.Context(), fault.Target{}, c))
+	faulttest.Must(t, New().Revert(t.Context(), fault.Target{}, c))
 	if o.Dose != fault.Exercised || o.Achieved[0].Value < 3 {
 		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
 	}

@@ -35,15 +35,15 @@ func TestDownAndBack(t *testing.T) {
 	if o := w.observe(t, c); o.State != fault.Present || o.Dose != fault.Exercised || o.Achieved[0].Value != 1 {
 		t.Errorf("observed %+v", o)
 	}
-	must(t, Plugin{}.Apply(t.Context(), w.target, c, 0, 0)) // a renewal
+	faulttest.Must(t, Plugin{}.Apply(t.Context(), w.target, c, 0, 0)) // a renewal
 	began := time.Now()
-	must(t, Plugin{}.Revert(t.Context(), w.target, throughJSON(t, c)))
+	faulttest.Must(t, Plugin{}.Revert(t.Context(), w.target, throughJSON(t, c)))
 	t.Logf("reverted in %v: %d addresses, %d routes, %d neighbours", time.Since(began), len(c.Saved.Addresses), len(c.Saved.Routes), len(c.Saved.Neighbours))
 	w.same(t, before)
 	if !w.reaches(t, addrB+":5000") || !w.reaches(t, "[fd99:0::2]:5000") {
 		t.Error("not connected afterwards")
 	}
-	must(t, Plugin{}.Revert(t.Context(), w.target, c))
+	faulttest.Must(t, Plugin{}.Revert(t.Context(), w.target, c))
 	w.same(t, before)
 	if o := w.observe(t, c); o.State != fault.Absent {
 		t.Errorf("observed %+v", o)
@@ -65,7 +65,7 @@ func TestWithoutEffectPacketsPass(t *testing.T) {
 	if o := w.observe(t, c); o.State != fault.Partial || o.Dose != fault.NotInForce || o.Achieved[0].Value != 0 {
 		t.Errorf("observed %+v", o)
 	}
-	must(t, Plugin{}.Revert(t.Context(), w.target, c))
+	faulttest.Must(t, Plugin{}.Revert(t.Context(), w.target, c))
 	w.same(t, before)
 }
 
@@ -73,8 +73,8 @@ func TestWithoutEffectPacketsPass(t *testing.T) {
 func TestUpAloneIsNotEnough(t *testing.T) {
 	w := newWire(t)
 	before := w.snapshot(t)
-	must(t, w.h.LinkSetDown(w.link(t, "eth0")))
-	must(t, w.h.LinkSetUp(w.link(t, "eth0")))
+	faulttest.Must(t, w.h.LinkSetDown(w.link(t, "eth0")))
+	faulttest.Must(t, w.h.LinkSetUp(w.link(t, "eth0")))
 	w.settle(t)
 	if d := cmp.Diff(before, w.snapshot(t)); d == "" {
 		t.Error("the kernel gave everything back: the record is not needed")
@@ -86,9 +86,9 @@ func TestRevertGoesOn(t *testing.T) {
 	w := newWire(t)
 	before := w.snapshot(t)
 	c := w.inject(t, Plugin{})
-	must(t, w.h.LinkSetAlias(w.link(t, "eth0"), c.rising()))
-	must(t, w.h.LinkSetUp(w.link(t, "eth0")))
-	must(t, Plugin{}.Revert(t.Context(), w.target, c))
+	faulttest.Must(t, w.h.LinkSetAlias(w.link(t, "eth0"), c.rising()))
+	faulttest.Must(t, w.h.LinkSetUp(w.link(t, "eth0")))
+	faulttest.Must(t, Plugin{}.Revert(t.Context(), w.target, c))
 	w.same(t, before)
 }
 
@@ -98,7 +98,7 @@ func TestRaisedMeanwhile(t *testing.T) {
 	w := newWire(t)
 	before := w.snapshot(t)
 	c := w.inject(t, Plugin{})
-	must(t, w.h.LinkSetUp(w.link(t, "eth0")))
+	faulttest.Must(t, w.h.LinkSetUp(w.link(t, "eth0")))
 	if o := w.observe(t, c); o.State != fault.Partial || o.Dose != fault.NotInForce {
 		t.Errorf("observed %+v", o)
 	}
@@ -108,7 +108,7 @@ func TestRaisedMeanwhile(t *testing.T) {
 	w.same(t, before)
 	// Another alias is somebody else's mark: nothing is touched.
 	c = w.inject(t, Plugin{})
-	must(t, w.h.LinkSetAlias(w.link(t, "eth0"), "theirs"))
+	faulttest.Must(t, w.h.LinkSetAlias(w.link(t, "eth0"), "theirs"))
 	if err := (Plugin{}).Revert(t.Context(), w.target, c); !errors.Is(err, fault.ErrStuck) || isUp(w.link(t, "eth0")) {
 		t.Errorf("error %v, want %v", err, fault.ErrStuck)
 	}
@@ -118,19 +118,19 @@ func TestChangedAndGone(t *testing.T) {
 	w := newWire(t)
 	prepare := func() Change {
 		c, err := Plugin{}.Prepare(t.Context(), w.target, Params{Device: "eth0"})
-		must(t, err)
+		faulttest.Must(t, err)
 		return c
 	}
 	c := prepare()
-	must(t, Plugin{}.Revert(t.Context(), w.target, c)) // never applied
-	must(t, w.h.RouteAdd(&netlink.Route{LinkIndex: c.Index, Dst: cidr("10.61.0.0/16")}))
+	faulttest.Must(t, Plugin{}.Revert(t.Context(), w.target, c)) // never applied
+	faulttest.Must(t, w.h.RouteAdd(&netlink.Route{LinkIndex: c.Index, Dst: cidr("10.61.0.0/16")}))
 	before := w.snapshot(t)
 	if err := (Plugin{}).Apply(t.Context(), w.target, c, 0, 0); !errors.Is(err, fault.ErrChanged) {
 		t.Errorf("another route: error %v, want %v", err, fault.ErrChanged)
 	}
 	w.same(t, before)
 	c = prepare()
-	must(t, w.h.LinkDel(w.link(t, "eth0")))
+	faulttest.Must(t, w.h.LinkDel(w.link(t, "eth0")))
 	for name, err := range map[string]error{
 		"apply":  Plugin{}.Apply(t.Context(), w.target, c, 0, 0),
 		"revert": Plugin{}.Revert(t.Context(), w.target, c),
@@ -143,25 +143,21 @@ func TestChangedAndGone(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	w := newWire(t)
-	refused := func(what, device string) {
+	refused := func(device string) {
 		t.Helper()
-		_, err := Plugin{}.Prepare(t.Context(), w.target, Params{Device: device})
-		var r *fault.RefusedError
-		if !errors.As(err, &r) || r.Field != "device" {
-			t.Errorf("%s: error %v, want a refusal of device", what, err)
-		}
+		faulttest.PrepareRefused(t, Plugin{}, w.target, Params{Device: device}, "device")
 	}
 	before := w.snapshot(t)
-	refused("loopback", "lo")
-	refused("no device", "eth9")
+	refused("lo")
+	refused("eth9")
 	for _, peer := range []string{addrB + ":4222", "[fd50::1]:4222", "198.51.100.1:4222"} {
 		w.target.Exempt = []netip.AddrPort{netip.MustParseAddrPort(peer)}
-		refused("control connection to "+peer, "eth0")
+		refused("eth0") // which carries the control connection
 	}
 	w.same(t, before)
 	w.target.Exempt = nil
-	must(t, w.h.LinkSetDown(w.link(t, "eth1")))
-	refused("down", "eth1")
+	faulttest.Must(t, w.h.LinkSetDown(w.link(t, "eth1")))
+	refused("eth1") // it is down
 }
 
 // A device that lies on another one would go down with it.
@@ -179,15 +175,15 @@ func TestCarried(t *testing.T) {
 func (w *wire) inject(t *testing.T, p Plugin) Change {
 	t.Helper()
 	c, err := p.Prepare(t.Context(), w.target, Params{Device: "eth0"})
-	must(t, err)
-	must(t, p.Apply(t.Context(), w.target, c, 0, 0))
+	faulttest.Must(t, err)
+	faulttest.Must(t, p.Apply(t.Context(), w.target, c, 0, 0))
 	return c
 }
 
 func (w *wire) observe(t *testing.T, c Change) fault.Observation {
 	t.Helper()
 	o, err := Plugin{}.Observe(t.Context(), w.target, c)
-	must(t, err)
+	faulttest.Must(t, err)
 	return o
 }
 
@@ -208,7 +204,7 @@ func (w *wire) same(t *testing.T, before []string) {
 func throughJSON(t *testing.T, c Change) (out Change) {
 	t.Helper()
 	text, err := json.Marshal(c)
-	must(t, err)
-	must(t, json.Unmarshal(text, &out))
+	faulttest.Must(t, err)
+	faulttest.Must(t, json.Unmarshal(text, &out))
 	return out
 }

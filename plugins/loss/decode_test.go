@@ -2,10 +2,10 @@ package loss
 
 import (
 	"encoding/json"
-	"errors"
 	"testing"
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 )
 
 // A parameter of the wrong type is refused by its own name, also one of those
@@ -13,9 +13,6 @@ import (
 func TestWrongTypesAreRefusedByName(t *testing.T) {
 	for field, params := range map[string]string{"percent": `{"percent": 10, "to": ["10.0.0.1"]}`, "to": `{"percent": "10%", "to": "10.0.0.1"}`} {
 		_, err := driver.Prepare(t.Context(), fault.Target{}, json.RawMessage(params))
-		var refused *fault.RefusedError
-		if !errors.As(err, &refused) || refused.Field != field {
-			t.Errorf("%s: %v", field, err)
-		}
+		faulttest.Refused(t, err, field)
 	}
 }

@@ -1,7 +1,6 @@
 package memory
 
 import (
-	"errors"
 	"strconv"
 	"strings"
 	"testing"
@@ -22,23 +21,23 @@ var (
 func TestLimitHolds(t *testing.T) {
 	dir, path := grouptest.New(t, "memory", tuned)
 	list := faulttest.Listing(t, nil, path)
-	c := prepare(t, Params{Limit: "64MiB", Scope: scope.Scope{Group: path}})
-	must(t, New().Apply(t.Context(), here, c, 0, 0))
+	c := faulttest.Prepare(t, New(), here, Params{Limit: "64MiB", Scope: scope.Scope{Group: path}})
+	faulttest.Must(t, New().Apply(t.Context(), here, c, 0, 0))
 	limit, counts := number(t, dir, knob.File), enforced(t, dir)
 	if limit != 64*mib || counts != 64*mib {
 		t.Errorf("the group's limit is %d bytes and the kernel goes by %d, asked were 64 MiB", limit, counts)
 	}
-	if o := observe(t, c); o.Dose != fault.InForce || o.Achieved[0].Value != 64*mib {
+	if o := faulttest.Observe(t, New(), here, c); o.Dose != fault.InForce || o.Achieved[0].Value != 64*mib {
 		t.Errorf("before any load: observed %s, %+v", o.Dose, o.Achieved)
 	}
 	if said := grouptest.Hold(t, 128*mib, dir).Says(); said != "" {
 		t.Errorf("a program has 128 MiB under a limit of 64: %s", said)
 	}
 	most := number(t, dir, per("memory.max_usage_in_bytes", "memory.peak"))
-	if o := observe(t, c); o.State != fault.Present || o.Dose != fault.Exercised {
+	if o := faulttest.Observe(t, New(), here, c); o.State != fault.Present || o.Dose != fault.Exercised {
 		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
 	}
-	must(t, New().Revert(t.Context(), here, c))
+	faulttest.Must(t, New().Revert(t.Context(), here, c))
 	got := grouptest.Text(t, dir, knob.File)
 	faulttest.Measured(t, faulttest.Measurement{
 		Fault: Kind, What: "a program that asks for 128 MiB", Asked: 64, Achieved: float64(most) / mib, Unit: "MiB",
@@ -51,14 +50,14 @@ func TestLimitHolds(t *testing.T) {
 // The twin: without the fault the same program gets what it asks for.
 func TestWithoutLimitTheProgramGetsMore(t *testing.T) {
 	dir, path := grouptest.New(t, "memory", tuned)
-	c := prepare(t, Params{Limit: "64MiB", Scope: scope.Scope{Group: path}})
+	c := faulttest.Prepare(t, New(), here, Params{Limit: "64MiB", Scope: scope.Scope{Group: path}})
 	if said := grouptest.Hold(t, 128*mib, dir).Says(); said != "held\n" {
 		t.Errorf("the program said %q without any fault", said)
 	}
 	if counts := enforced(t, dir); strconv.FormatUint(counts, 10) != found {
 		t.Errorf("the kernel goes by a limit of %d bytes without any fault, found was %s", counts, found)
 	}
-	if o := observe(t, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
+	if o := faulttest.Observe(t, New(), here, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
 		t.Errorf("observed %s, %s without any fault", o.State, o.Dose)
 	}
 }
@@ -68,44 +67,25 @@ func TestWithoutLimitTheProgramGetsMore(t *testing.T) {
 func TestLimitBelowUsageIsRefused(t *testing.T) {
 	dir, path := grouptest.New(t, "memory", tuned)
 	p := Params{Limit: "64MiB", Scope: scope.Scope{Group: path}}
-	c := prepare(t, p)
+	c := faulttest.Prepare(t, New(), here, p)
 	if said := grouptest.Hold(t, 128*mib, dir).Says(); said != "held\n" {
 		t.Fatalf("the program said %q", said)
 	}
-	var refused *fault.RefusedError
-	if err := New().Apply(t.Context(), here, c, 0, 0); !errors.As(err, &refused) || refused.Field != "limit" {
-		t.Errorf("apply: error %v, want a refusal of limit", err)
-	}
-	if _, err := New().Prepare(t.Context(), here, p); !errors.As(err, &refused) || refused.Field != "limit" {
-		t.Errorf("prepare: error %v, want a refusal of limit", err)
-	}
+	faulttest.Refused(t, New().Apply(t.Context(), here, c, 0, 0), "limit")
+	faulttest.PrepareRefused(t, New(), here, p, "limit")
 	if got := grouptest.Text(t, dir, knob.File); got != found {
 		t.Errorf("the limit was found as %s and is %s", found, got)
 	}
-	if o := observe(t, c); o.State != fault.Absent {
+	if o := faulttest.Observe(t, New(), here, c); o.State != fault.Absent {
 		t.Errorf("observed %s after a refusal", o.State)
 	}
-	must(t, New().Revert(t.Context(), here, c))
-}
-
-func prepare(t *testing.T, p Params) Change {
-	t.Helper()
-	c, err := New().Prepare(t.Context(), here, p)
-	must(t, err)
-	return c
-}
-
-func observe(t *testing.T, c Change) fault.Observation {
-	t.Helper()
-	o, err := New().Observe(t.Context(), here, c)
-	must(t, err)
-	return o
+	faulttest.Must(t, New().Revert(t.Context(), here, c))
 }
 
 func number(t *testing.T, dir, file string) uint64 {
 	t.Helper()
 	n, err := strconv.ParseUint(grouptest.Text(t, dir, file), 10, 64)
-	must(t, err)
+	faulttest.Must(t, err)
 	return n
 }
 
@@ -119,17 +99,10 @@ func enforced(t *testing.T, dir string) uint64 {
 	for line := range strings.Lines(grouptest.Text(t, dir, "memory.stat")) {
 		if f := strings.Fields(line); len(f) == 2 && f[0] == "hierarchical_memory_limit" {
 			n, err := strconv.ParseUint(f[1], 10, 64)
-			must(t, err)
+			faulttest.Must(t, err)
 			return n
 		}
 	}
 	t.Fatal("memory.stat has no hierarchical_memory_limit")
 	return 0
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }

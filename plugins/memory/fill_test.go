@@ -19,6 +19,7 @@ import (
 	"github.com/firedrill-io/firedrill/internal/cgroup"
 	"github.com/firedrill-io/firedrill/internal/proc"
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
 	"github.com/firedrill-io/firedrill/plugins/internal/process"
 )
@@ -38,7 +39,7 @@ func smallHost(t *testing.T) (dir string) {
 func used(t *testing.T, dir string) float64 {
 	t.Helper()
 	stat, err := fields(filepath.Join(dir, "memory.stat"))
-	must(t, err)
+	faulttest.Must(t, err)
 	return float64(number(t, dir, per("memory.usage_in_bytes", "memory.current")) - stat[per("total_", "")+"inactive_file"] - stat[per("total_", "")+"active_file"])
 }
 
@@ -86,14 +87,14 @@ type fillProcess struct {
 func startFiller(t *testing.T, dir string, p Params, act string) fillProcess {
 	t.Helper()
 	text, err := json.Marshal(p)
-	must(t, err)
+	faulttest.Must(t, err)
 	in, inW, err := os.Pipe()
-	must(t, err)
+	faulttest.Must(t, err)
 	out, outW, err := os.Pipe()
-	must(t, err)
+	faulttest.Must(t, err)
 	pr, err := proc.Start(proc.Spec{Path: proc.Self, Args: []string{roleFiller, dir, string(text), act}, Stdin: in, Stdout: outW, Stderr: os.Stderr})
-	must(t, err)
-	must(t, errors.Join(in.Close(), outW.Close()))
+	faulttest.Must(t, err)
+	faulttest.Must(t, errors.Join(in.Close(), outW.Close()))
 	f := fillProcess{Process: pr, in: inW, lines: bufio.NewScanner(out)}
 	t.Cleanup(func() {
 		_ = pr.Kill()
@@ -103,11 +104,11 @@ func startFiller(t *testing.T, dir string, p Params, act string) fillProcess {
 	if !f.lines.Scan() {
 		t.Fatal("the plugin's process ended")
 	}
-	must(t, json.Unmarshal(f.lines.Bytes(), &f.c))
-	t.Cleanup(func() { must(t, New().Revert(context.Background(), here, f.c)) })
-	full := func() bool { return observe(t, f.c).Dose == fault.Exercised }
+	faulttest.Must(t, json.Unmarshal(f.lines.Bytes(), &f.c))
+	t.Cleanup(func() { faulttest.Must(t, New().Revert(context.Background(), here, f.c)) })
+	full := func() bool { return faulttest.Observe(t, New(), here, f.c).Dose == fault.Exercised }
 	if act != "idle" && !until(true, full) {
-		t.Fatalf("it is not filled: %s", observe(t, f.c).Detail)
+		t.Fatalf("it is not filled: %s", faulttest.Observe(t, New(), here, f.c).Detail)
 	}
 	return f
 }
@@ -115,7 +116,7 @@ func startFiller(t *testing.T, dir string, p Params, act string) fillProcess {
 // revert has the process that applied revert, and returns its last line.
 func (f fillProcess) revert(t *testing.T) string {
 	t.Helper()
-	must(t, f.in.Close())
+	faulttest.Must(t, f.in.Close())
 	if !f.lines.Scan() {
 		t.Fatal("the plugin's process ended")
 	}
@@ -157,7 +158,7 @@ func TestFillReaches(t *testing.T) {
 	if !ok {
 		t.Errorf("%.2f%% are in use, asked were 70%%", share)
 	}
-	o := observe(t, f.c)
+	o := faulttest.Observe(t, New(), here, f.c)
 	if o.State != fault.Present || o.Dose != fault.Exercised || o.Achieved[1].Value < 69 || o.Achieved[1].Value > 71 {
 		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
 	}
@@ -181,7 +182,7 @@ func TestWithoutFillNothingIsTaken(t *testing.T) {
 	if share, ok := within2(t, dir, 70, false); ok {
 		t.Errorf("%.2f%% are in use without any fault", share)
 	}
-	if o := observe(t, f.c); o.State != fault.Absent || o.Dose != fault.NotInForce {
+	if o := faulttest.Observe(t, New(), here, f.c); o.State != fault.Absent || o.Dose != fault.NotInForce {
 		t.Errorf("observed %s, %s without any fault", o.State, o.Dose)
 	}
 }
@@ -197,11 +198,11 @@ func TestReserveIsGivenBack(t *testing.T) {
 			if got := locked(f.PID); got != 128*mib {
 				t.Errorf("%d bytes are locked", got)
 			}
-			if o := observe(t, f.c); o.Dose != fault.Exercised || o.Achieved[0].Value != 128*mib {
+			if o := faulttest.Observe(t, New(), here, f.c); o.Dose != fault.Exercised || o.Achieved[0].Value != 128*mib {
 				t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
 			}
 			if stands {
-				must(t, f.Signal(unix.SIGSTOP))
+				faulttest.Must(t, f.Signal(unix.SIGSTOP))
 			}
 			if said := grouptest.Hold(t, 80*mib, dir).Says(); said != "held\n" {
 				t.Fatalf("the service said %q", said)
@@ -210,7 +211,7 @@ func TestReserveIsGivenBack(t *testing.T) {
 			if kept == stands {
 				t.Errorf("%.0f MiB are available, the reserve is 64 MiB", (small-used(t, dir))/mib)
 			}
-			if o := observe(t, f.c); !stands && (o.State != fault.Present || o.Dose != fault.InForce) {
+			if o := faulttest.Observe(t, New(), here, f.c); !stands && (o.State != fault.Present || o.Dose != fault.InForce) {
 				t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
 			}
 		})
@@ -248,17 +249,17 @@ func runOut(t *testing.T, first bool) (ended, held bool) {
 	t.Helper()
 	dir := smallHost(t)
 	f := startFiller(t, dir, Params{Fill: "64MiB", Reserve: "64MiB", Pressure: "100%"}, "apply")
-	must(t, f.Signal(unix.SIGSTOP))
+	faulttest.Must(t, f.Signal(unix.SIGSTOP))
 	if !first {
-		must(t, os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", f.PID), []byte("0"), 0))
+		faulttest.Must(t, os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", f.PID), []byte("0"), 0))
 	}
 	held = grouptest.Hold(t, 215*mib, dir).Says() == "held\n"
 	ended = until(first, func() bool { // its memory may be gone before it is
 		over, err := process.ID{PID: f.PID, Start: f.StartTime}.Ended()
-		must(t, err)
+		faulttest.Must(t, err)
 		return over
 	})
-	if o := observe(t, f.c); ended && (o.State != fault.Partial || o.Dose != fault.NotInForce) {
+	if o := faulttest.Observe(t, New(), here, f.c); ended && (o.State != fault.Partial || o.Dose != fault.NotInForce) {
 		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
 	}
 	return ended, held
@@ -275,24 +276,16 @@ func TestFillIsRefused(t *testing.T) {
 		"oom":      {Fill: "90%", OOM: oomAllowed},
 	} {
 		_, err := New().Prepare(t.Context(), here, p)
-		mustRefuse(t, err, field)
+		faulttest.Refused(t, err, field)
 	}
 	now := room{total: 1000 * mib, available: 400 * mib}
 	for field, f := range map[string]fill{
 		"reserve": {Take: 10 * mib, Reserve: 400 * mib},
 		"fill":    {Take: 200 * mib, Reserve: 201 * mib},
 	} {
-		mustRefuse(t, f.fits(now), field)
+		faulttest.Refused(t, f.fits(now), field)
 	}
-	mustRefuse(t, (&fill{Leave: 64 * mib, Reserve: 65 * mib}).fits(now), "fill")
-	mustRefuse(t, (&fill{Leave: 500 * mib, Reserve: 65 * mib}).fits(now), "fill")
-	must(t, (&fill{Leave: 100 * mib, Reserve: 65 * mib}).fits(now))
-}
-
-func mustRefuse(t *testing.T, err error, field string) {
-	t.Helper()
-	var refused *fault.RefusedError
-	if !errors.As(err, &refused) || refused.Field != field {
-		t.Errorf("error %v, want a refusal of %s", err, field)
-	}
+	faulttest.Refused(t, (&fill{Leave: 64 * mib, Reserve: 65 * mib}).fits(now), "fill")
+	faulttest.Refused(t, (&fill{Leave: 500 * mib, Reserve: 65 * mib}).fits(now), "fill")
+	faulttest.Must(t, (&fill{Leave: 100 * mib, Reserve: 65 * mib}).fits(now))
 }

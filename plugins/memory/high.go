@@ -1,7 +1,6 @@
 package memory
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -61,10 +60,6 @@ func (c *high) observe(t fault.Target) (fault.Observation, error) {
 	o := fault.Observation{State: fault.Absent, Dose: fault.NotInForce, Asked: []fault.Measure{bytes("memory brake", asked)}}
 	g := c.High.Group
 	now, err := c.High.Now(t)
-	if errors.Is(err, fault.ErrGone) {
-		o.Detail = err.Error()
-		return o, nil
-	}
 	if err != nil {
 		return o, err
 	}

@@ -1,7 +1,6 @@
 package memory
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 
@@ -22,10 +21,6 @@ func (c limit) observe(t fault.Target) (fault.Observation, error) {
 	o := fault.Observation{State: fault.Absent, Dose: fault.NotInForce, Asked: []fault.Measure{bytes("memory limit", asked)}}
 	g := c.Limit.Group
 	now, err := c.Limit.Now(t)
-	if errors.Is(err, fault.ErrGone) {
-		o.Detail = err.Error()
-		return o, nil
-	}
 	if err != nil {
 		return o, err
 	}

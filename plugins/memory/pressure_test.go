@@ -14,6 +14,7 @@ import (
 	"github.com/firedrill-io/firedrill/internal/cgroup"
 	"github.com/firedrill-io/firedrill/internal/proc"
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
 )
 
@@ -50,14 +51,14 @@ func thrash(t *testing.T) {
 	dir, _ := grouptest.New(t, "memory", [2]string{knob.File, "16777216"})
 	file := filepath.Join(t.TempDir(), "file")
 	f, err := os.Create(file)
-	must(t, err)
+	faulttest.Must(t, err)
 	_, err = f.Write(make([]byte, 96*mib))
-	must(t, err)
+	faulttest.Must(t, err)
 	// What the test has in the page cache would be there for the programs as well.
-	must(t, errors.Join(f.Sync(), unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED), f.Close()))
+	faulttest.Must(t, errors.Join(f.Sync(), unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED), f.Close()))
 	for range 2 {
 		p, err := proc.Start(proc.Spec{Path: proc.Self, Args: []string{roleThrash, dir, file}, Stderr: os.Stderr})
-		must(t, err)
+		faulttest.Must(t, err)
 		t.Cleanup(func() {
 			_ = p.Kill()
 			_, _ = p.Wait()
@@ -81,7 +82,7 @@ func TestPressureGivesBack(t *testing.T) {
 			gives := limit == "1%"
 			gave := until(gives, func() bool { return locked(f.PID) < 128*mib })
 			after, _ := hostStall()
-			o := observe(t, f.c)
+			o := faulttest.Observe(t, New(), here, f.c)
 			t.Logf("programs waited %.1f%% of the time; %s", 100*float64(after.Total-before.Total)/float64(time.Since(began)), o.Detail)
 			if gave != gives {
 				t.Errorf("gave back: %v", gave)

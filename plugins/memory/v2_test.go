@@ -7,6 +7,7 @@ import (
 
 	"github.com/firedrill-io/firedrill/internal/need"
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
 	"github.com/firedrill-io/firedrill/plugins/internal/process"
 	"github.com/firedrill-io/firedrill/plugins/internal/scope"
@@ -35,10 +36,7 @@ func asFound(t *testing.T, dir string) {
 func TestOOMAllowed(t *testing.T) {
 	if !onV2 {
 		_, path := grouptest.New(t, "memory", tuned)
-		var refused *fault.RefusedError
-		if _, err := New().Prepare(t.Context(), here, Params{Limit: "64MiB", Scope: scope.Scope{Group: path}, OOM: oomAllowed}); !errors.As(err, &refused) || refused.Field != "oom" {
-			t.Errorf("error %v, want a refusal of oom", err)
-		}
+		faulttest.PrepareRefused(t, New(), here, Params{Limit: "64MiB", Scope: scope.Scope{Group: path}, OOM: oomAllowed}, "oom")
 		return
 	}
 	dir, path := group2(t)
@@ -46,22 +44,22 @@ func TestOOMAllowed(t *testing.T) {
 	if said := load.Says(); said != "held\n" {
 		t.Fatalf("the program said %q", said)
 	}
-	c := prepare(t, Params{Limit: "64MiB", Scope: scope.Scope{Group: path}, OOM: oomAllowed})
+	c := faulttest.Prepare(t, New(), here, Params{Limit: "64MiB", Scope: scope.Scope{Group: path}, OOM: oomAllowed})
 	if c.OOMGroup != "0" {
 		t.Errorf("memory.oom.group was recorded as %q", c.OOMGroup)
 	}
-	must(t, New().Apply(t.Context(), here, c, 0, 0))
+	faulttest.Must(t, New().Apply(t.Context(), here, c, 0, 0))
 	if code, err := load.Wait(); code != 137 || err != nil {
 		t.Errorf("the program that used too much: code %d, %v", code, err)
 	}
-	o := observe(t, c)
+	o := faulttest.Observe(t, New(), here, c)
 	if o.Dose != fault.Exercised || o.Achieved[4].Value < 1 {
 		t.Errorf("observed %s, %+v", o.Dose, o.Achieved)
 	}
 	if used := number(t, dir, "memory.current"); used > 64*mib {
 		t.Errorf("the group uses %d bytes, its limit is 64 MiB", used)
 	}
-	must(t, New().Revert(t.Context(), here, c))
+	faulttest.Must(t, New().Revert(t.Context(), here, c))
 	asFound(t, dir)
 }
 
@@ -70,19 +68,19 @@ func TestOOMAllowed(t *testing.T) {
 func TestBrakeIsPutBack(t *testing.T) {
 	need.Check(t, need.Root, need.Unified) // v1 needs none
 	dir, path := group2(t)
-	c := prepare(t, Params{Limit: "64MiB", Scope: scope.Scope{Group: path}})
-	must(t, c.Brake.Apply(here))
-	if o := observe(t, c); o.State != fault.Partial {
+	c := faulttest.Prepare(t, New(), here, Params{Limit: "64MiB", Scope: scope.Scope{Group: path}})
+	faulttest.Must(t, c.Brake.Apply(here))
+	if o := faulttest.Observe(t, New(), here, c); o.State != fault.Partial {
 		t.Errorf("with the brake alone: observed %s", o.State)
 	}
-	must(t, New().Revert(t.Context(), here, c))
+	faulttest.Must(t, New().Revert(t.Context(), here, c))
 	asFound(t, dir)
-	must(t, New().Apply(t.Context(), here, c, 0, 0))
-	must(t, New().Apply(t.Context(), here, c, 0, 0))
+	faulttest.Must(t, New().Apply(t.Context(), here, c, 0, 0))
+	faulttest.Must(t, New().Apply(t.Context(), here, c, 0, 0))
 	if got := grouptest.Text(t, dir, highFile); got != foundHigh {
 		t.Errorf("%s is %s beside the limit, found was %s", highFile, got, foundHigh)
 	}
-	must(t, New().Revert(t.Context(), here, c))
+	faulttest.Must(t, New().Revert(t.Context(), here, c))
 	asFound(t, dir)
 }
 
@@ -97,17 +95,17 @@ func TestHighSlowsDown(t *testing.T) {
 		return
 	}
 	dir, path := group2(t)
-	c := prepare(t, Params{High: "64MiB", Scope: scope.Scope{Group: path}})
-	must(t, New().Apply(t.Context(), here, c, 0, 0))
+	c := faulttest.Prepare(t, New(), here, Params{High: "64MiB", Scope: scope.Scope{Group: path}})
+	faulttest.Must(t, New().Apply(t.Context(), here, c, 0, 0))
 	load, held := holds(t, dir)
 	if held {
 		t.Error("a program has 128 MiB, above a brake of 64")
 	}
-	o := observe(t, c)
+	o := faulttest.Observe(t, New(), here, c)
 	if o.State != fault.Present || o.Dose != fault.Exercised {
 		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
 	}
-	must(t, New().Revert(t.Context(), here, c))
+	faulttest.Must(t, New().Revert(t.Context(), here, c))
 	asFound(t, dir)
 	if over, err := (process.ID{PID: load.PID, Start: load.StartTime}).Ended(); err != nil || over {
 		t.Errorf("the program was killed: %v, %v", over, err)
@@ -119,11 +117,11 @@ func TestHighSlowsDown(t *testing.T) {
 func TestWithoutHighTheProgramGoesOn(t *testing.T) {
 	need.Check(t, need.Root, need.Unified)
 	dir, path := group2(t)
-	c := prepare(t, Params{High: "64MiB", Scope: scope.Scope{Group: path}})
+	c := faulttest.Prepare(t, New(), here, Params{High: "64MiB", Scope: scope.Scope{Group: path}})
 	if _, held := holds(t, dir); !held {
 		t.Error("the program does not get 128 MiB without any fault")
 	}
-	if o := observe(t, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
+	if o := faulttest.Observe(t, New(), here, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
 		t.Errorf("observed %s, %s without any fault", o.State, o.Dose)
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/firedrill-io/firedrill/internal/need"
 	"github.com/firedrill-io/firedrill/internal/netns"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/traffictest"
 )
 
@@ -55,11 +56,11 @@ func benchOurs(b *testing.B, n int) {
 		p := New()
 		t0 := time.Now()
 		c, err := p.Prepare(b.Context(), w.Target, Params{sel{To: list}})
-		must(b, err)
+		faulttest.Must(b, err)
 		t1 := time.Now()
-		must(b, p.Apply(b.Context(), w.Target, c, 0, traffictest.In(time.Minute)))
+		faulttest.Must(b, p.Apply(b.Context(), w.Target, c, 0, traffictest.In(time.Minute)))
 		t2 := time.Now()
-		must(b, p.Revert(b.Context(), w.Target, c))
+		faulttest.Must(b, p.Revert(b.Context(), w.Target, c))
 		prepare, apply, heal = append(prepare, ms(t1.Sub(t0))), append(apply, ms(t2.Sub(t1))), append(heal, ms(time.Since(t2)))
 	}
 	report(b, map[string][]float64{"prepare-ms": prepare, "apply-ms": apply, "heal-ms": heal})
@@ -96,7 +97,7 @@ func benchCommand(b *testing.B, path string, args []string, on, off string) {
 
 func runIn(b *testing.B, ns *netns.NS, stdin, path string, args ...string) {
 	b.Helper()
-	must(b, ns.Do(func() error {
+	faulttest.Must(b, ns.Do(func() error {
 		cmd := exec.Command(path, args...)
 		cmd.Stdin = strings.NewReader(stdin)
 		var out bytes.Buffer
@@ -143,7 +144,7 @@ func BenchmarkPacket(b *testing.B) {
 					without = append(without, cpuPerPacket(b, w))
 					c := traffictest.Inject(b, w, p, Params{sel{To: peers(n)}})
 					with = append(with, cpuPerPacket(b, w))
-					must(b, p.Revert(b.Context(), w.Target, c))
+					faulttest.Must(b, p.Revert(b.Context(), w.Target, c))
 					runIn(b, w.A, nftRules(n), "/usr/sbin/nft", "-f", "-")
 					nft = append(nft, cpuPerPacket(b, w))
 					runIn(b, w.A, nftNone, "/usr/sbin/nft", "-f", "-")
@@ -161,7 +162,7 @@ const shifts = 5
 func cpuPerPacket(b *testing.B, w *traffictest.Wire) (ns float64) {
 	b.Helper()
 	const packets = 20_000
-	must(b, w.A.Do(func() error {
+	faulttest.Must(b, w.A.Do(func() error {
 		c, err := net.Dial("udp", traffictest.AddrB+":9")
 		if err != nil {
 			return err

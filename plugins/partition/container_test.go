@@ -10,6 +10,7 @@ import (
 
 	"github.com/firedrill-io/firedrill/internal/cgroup"
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/containertest"
 	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
 	"github.com/firedrill-io/firedrill/plugins/internal/processtest"
@@ -28,8 +29,8 @@ func TestContainerStartedAgainInItsPod(t *testing.T) {
 	before := w.Snapshot(t)
 	p := New()
 	c, err := p.Prepare(t.Context(), host, Params{sel{To: peer, Scope: containertest.Named(spec.ID)}})
-	must(t, err)
-	must(t, p.Apply(t.Context(), host, c, 0, 0))
+	faulttest.Must(t, err)
+	faulttest.Must(t, p.Apply(t.Context(), host, c, 0, 0))
 	if err := New().Revert(t.Context(), fault.Target{BootID: "another"}, c); !errors.Is(err, fault.ErrGone) {
 		t.Errorf("reverted after a boot: %v", err)
 	}
@@ -63,10 +64,10 @@ func TestContainerStartedAgain(t *testing.T) {
 	host := fault.Target{}
 	p := New()
 	c, err := p.Prepare(t.Context(), host, Params{sel{To: peer, Scope: containertest.Named(id)}})
-	must(t, err)
-	must(t, p.Apply(t.Context(), host, c, 0, 0))
+	faulttest.Must(t, err)
+	faulttest.Must(t, p.Apply(t.Context(), host, c, 0, 0))
 	run.Stop(t)
-	must(t, first.A.Close())
+	faulttest.Must(t, first.A.Close())
 	containertest.Start(t, containertest.Spec{ID: id, Role: processtest.Idle, Network: second.PathOfA()})
 	before := second.Snapshot(t)
 	if err := New().Revert(t.Context(), host, c); !errors.Is(err, fault.ErrGone) {
@@ -87,8 +88,8 @@ func TestServiceStartedAgain(t *testing.T) {
 	dir, path := processtest.Group(t)
 	before := w.Snapshot(t)
 	c := traffictest.Inject(t, w, New(), Params{sel{To: peer, Scope: scope.Scope{Group: path}}})
-	must(t, os.Remove(dir))
-	must(t, cgroup.Create(dir))
+	faulttest.Must(t, os.Remove(dir))
+	faulttest.Must(t, cgroup.Create(dir))
 	if o := traffictest.Observe(t, w, New(), c); o.State != fault.Present || o.Dose != fault.NotInForce {
 		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
 	}
@@ -117,10 +118,6 @@ func TestServiceOfV1(t *testing.T) {
 		"container": containertest.Named("0123456789ab"),
 		"group ":    {Service: "notes", Group: "/svc/notes"},
 	} {
-		_, err := New().Prepare(t.Context(), w.Target, Params{sel{To: peer, Scope: s}})
-		var refused *fault.RefusedError
-		if !errors.As(err, &refused) || refused.Field != strings.TrimSpace(field) {
-			t.Errorf("%s: %v", field, err)
-		}
+		faulttest.PrepareRefused(t, New(), w.Target, Params{sel{To: peer, Scope: s}}, strings.TrimSpace(field))
 	}
 }

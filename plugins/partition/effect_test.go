@@ -50,7 +50,7 @@ func TestWhatIsCut(t *testing.T) {
 			if got := measure(); got != c.want {
 				t.Errorf("passes %+v, want %+v", got, c.want)
 			}
-			must(t, p.Revert(t.Context(), w.Target, ch))
+			faulttest.Must(t, p.Revert(t.Context(), w.Target, ch))
 			if got := measure(); got != (passes{true, true, true, true}) {
 				t.Errorf("after revert passes only %+v", got)
 			}
@@ -99,11 +99,11 @@ func TestWithoutEffectNothingIsCut(t *testing.T) {
 			t.Errorf("noBPF %v: cut without effect", noBPF)
 		}
 		o, err := p.Observe(t.Context(), w.Target, c)
-		must(t, err)
+		faulttest.Must(t, err)
 		if o.Dose != fault.NotInForce {
 			t.Errorf("noBPF %v: dose %q without effect", noBPF, o.Dose)
 		}
-		must(t, p.Revert(t.Context(), w.Target, c))
+		faulttest.Must(t, p.Revert(t.Context(), w.Target, c))
 	}
 }
 
@@ -114,7 +114,7 @@ func TestObserveExercised(t *testing.T) {
 		p.noBPF = noBPF
 		c := traffictest.Inject(t, w, p, Params{sel{To: []string{traffictest.AddrB, traffictest.AddrB6, "10.97.0.0/16"}}})
 		o, err := New().Observe(t.Context(), w.Target, c)
-		must(t, err)
+		faulttest.Must(t, err)
 		if o.State != fault.Present || o.Dose != fault.Exercised {
 			t.Errorf("noBPF %v: %+v", noBPF, o)
 		}
@@ -122,9 +122,9 @@ func TestObserveExercised(t *testing.T) {
 		if got := o.Achieved[0].Value; got < 2 {
 			t.Errorf("noBPF %v: %v peers seen cut off, want 2 at least", noBPF, got)
 		}
-		must(t, New().Revert(t.Context(), w.Target, c))
+		faulttest.Must(t, New().Revert(t.Context(), w.Target, c))
 		o, err = p.Observe(t.Context(), w.Target, c)
-		must(t, err)
+		faulttest.Must(t, err)
 		if o.State != fault.Absent {
 			t.Errorf("noBPF %v: after revert %+v", noBPF, o)
 		}
@@ -136,12 +136,12 @@ func TestLeaseHeals(t *testing.T) {
 	w := traffictest.New(t)
 	p := New()
 	c, err := p.Prepare(t.Context(), w.Target, Params{sel{To: []string{everybody}}})
-	must(t, err)
-	must(t, p.Apply(t.Context(), w.Target, c, 0, traffictest.In(700*time.Millisecond)))
+	faulttest.Must(t, err)
+	faulttest.Must(t, p.Apply(t.Context(), w.Target, c, 0, traffictest.In(700*time.Millisecond)))
 	if traffictest.Reaches(t, w.A, w.B, traffictest.AddrB+":5001", "") {
 		t.Fatal("not cut")
 	}
-	must(t, p.Apply(t.Context(), w.Target, c, 0, traffictest.In(1500*time.Millisecond)))
+	faulttest.Must(t, p.Apply(t.Context(), w.Target, c, 0, traffictest.In(1500*time.Millisecond)))
 	time.Sleep(800 * time.Millisecond)
 	if traffictest.Reaches(t, w.A, w.B, traffictest.AddrB+":5001", "") {
 		t.Error("renewal did not hold")
@@ -150,7 +150,7 @@ func TestLeaseHeals(t *testing.T) {
 	if !traffictest.Reaches(t, w.A, w.B, traffictest.AddrB+":5001", "") {
 		t.Error("the lease ran out and the cut is still there")
 	}
-	must(t, p.Revert(t.Context(), w.Target, c))
+	faulttest.Must(t, p.Revert(t.Context(), w.Target, c))
 }
 
 // The control connection and sshd stay reachable under a cut from everybody.
@@ -159,7 +159,7 @@ func TestExempt(t *testing.T) {
 	w.Target.Exempt = append(w.Target.Exempt, mustAddrPort(traffictest.AddrB+":4222"))
 	p := New()
 	c := traffictest.Inject(t, w, p, Params{sel{To: []string{"0.0.0.0/0"}}})
-	defer func() { must(t, p.Revert(t.Context(), w.Target, c)) }()
+	defer func() { faulttest.Must(t, p.Revert(t.Context(), w.Target, c)) }()
 	if !traffictest.Connects(t, w.A, w.B, traffictest.AddrB+":4222") {
 		t.Error("the control connection is cut")
 	}

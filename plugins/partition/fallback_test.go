@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/traffictest"
 )
 
@@ -29,7 +30,7 @@ func TestFallbackNeverCutsTheControlConnection(t *testing.T) {
 func TestFallbackNeverCutsASession(t *testing.T) {
 	w := traffictest.New(t)
 	var l net.Listener
-	must(t, w.A.Do(func() (err error) { l, err = net.Listen("tcp", traffictest.AddrA+":22"); return err }))
+	faulttest.Must(t, w.A.Do(func() (err error) { l, err = net.Listen("tcp", traffictest.AddrA+":22"); return err }))
 	defer l.Close()
 	p := New()
 	p.noBPF = true
@@ -37,11 +38,7 @@ func TestFallbackNeverCutsASession(t *testing.T) {
 		t.Errorf("nobody is logged in: %v", err)
 	}
 	var c net.Conn
-	must(t, w.B.Do(func() (err error) { c, err = net.Dial("tcp", traffictest.AddrA+":22"); return err }))
+	faulttest.Must(t, w.B.Do(func() (err error) { c, err = net.Dial("tcp", traffictest.AddrA+":22"); return err }))
 	defer c.Close()
-	_, err := p.Prepare(t.Context(), w.Target, Params{sel{To: []string{everybody}}})
-	var r *fault.RefusedError
-	if !errors.As(err, &r) || r.Field != "to" {
-		t.Errorf("somebody is logged in: %v", err)
-	}
+	faulttest.PrepareRefused(t, p, w.Target, Params{sel{To: []string{everybody}}}, "to") // somebody is
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/traffictest"
 )
 
@@ -14,8 +15,8 @@ func TestLateRenewalDoesNotCutAgain(t *testing.T) {
 	w := traffictest.New(t)
 	p := New()
 	c, err := p.Prepare(t.Context(), w.Target, Params{sel{To: []string{everybody}}})
-	must(t, err)
-	must(t, p.Apply(t.Context(), w.Target, c, 0, traffictest.In(200*time.Millisecond)))
+	faulttest.Must(t, err)
+	faulttest.Must(t, p.Apply(t.Context(), w.Target, c, 0, traffictest.In(200*time.Millisecond)))
 	time.Sleep(250 * time.Millisecond)
 	if err := p.Apply(t.Context(), w.Target, c, 0, traffictest.In(time.Minute)); !errors.Is(err, fault.ErrChanged) {
 		t.Errorf("renewed: %v", err)
@@ -23,17 +24,17 @@ func TestLateRenewalDoesNotCutAgain(t *testing.T) {
 	if !traffictest.Reaches(t, w.A, w.B, traffictest.AddrB+":5001", "") {
 		t.Error("cut again")
 	}
-	must(t, p.Revert(t.Context(), w.Target, c))
+	faulttest.Must(t, p.Revert(t.Context(), w.Target, c))
 }
 
 // A queue length that somebody set meanwhile is theirs.
 func TestQueueLengthOfOthersIsLeft(t *testing.T) {
 	w := traffictest.New(t)
-	must(t, w.H.LinkSetTxQLen(w.Eth0(t), 0))
+	faulttest.Must(t, w.H.LinkSetTxQLen(w.Eth0(t), 0))
 	p := New()
 	c := traffictest.Inject(t, w, p, Params{sel{To: []string{everybody}}})
-	must(t, w.H.LinkSetTxQLen(w.Eth0(t), 77))
-	must(t, p.Revert(t.Context(), w.Target, c))
+	faulttest.Must(t, w.H.LinkSetTxQLen(w.Eth0(t), 77))
+	faulttest.Must(t, p.Revert(t.Context(), w.Target, c))
 	if n := w.Eth0(t).Attrs().TxQLen; n != 77 {
 		t.Errorf("queue length %d, want 77", n)
 	}

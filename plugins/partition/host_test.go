@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"strings"
 	"testing"
 	"time"
 
@@ -31,7 +30,7 @@ func TestPrepareChangesNothing(t *testing.T) {
 	before := w.Snapshot(t)
 	p := New()
 	_, err := p.Prepare(t.Context(), w.Target, Params{sel{To: []string{everybody}}})
-	must(t, err)
+	faulttest.Must(t, err)
 	if d := cmp.Diff(before, w.Snapshot(t)); d != "" {
 		t.Error(d)
 	}
@@ -51,24 +50,24 @@ func TestAnyOrderLeavesHostAsFound(t *testing.T) {
 			n := rapid.IntRange(0, 5).Draw(rt, "injection")
 			c, on := live[n]
 			if on {
-				must(t, p.Revert(t.Context(), w.Target, c))
+				faulttest.Must(t, p.Revert(t.Context(), w.Target, c))
 				delete(live, n)
 				continue
 			}
 			c, err := p.Prepare(t.Context(), w.Target, Params{sel{To: []string{fmt.Sprintf("10.99.%d.0/24", n), traffictest.AddrB}, Direction: []string{"out", "both"}[btoi(!p.noBPF)]}})
-			must(t, err)
-			must(t, p.Apply(t.Context(), w.Target, c, 0, traffictest.In(time.Minute)))
+			faulttest.Must(t, err)
+			faulttest.Must(t, p.Apply(t.Context(), w.Target, c, 0, traffictest.In(time.Minute)))
 			live[n] = c
 			for _, c := range live {
 				o, err := p.Observe(t.Context(), w.Target, c)
-				must(t, err)
+				faulttest.Must(t, err)
 				if o.State != fault.Present {
 					rt.Fatalf("step %d: a live injection is %s", step, o.State)
 				}
 			}
 		}
 		for _, c := range live {
-			must(t, New().Revert(t.Context(), w.Target, c))
+			faulttest.Must(t, New().Revert(t.Context(), w.Target, c))
 		}
 		if d := cmp.Diff(before, w.Snapshot(t)); d != "" {
 			rt.Fatal(d)
@@ -90,27 +89,23 @@ func TestNinthIsRefused(t *testing.T) {
 	for i := range 8 {
 		live = append(live, traffictest.Inject(t, w, p, Params{sel{To: []string{fmt.Sprintf("10.98.%d.0/24", i)}}}))
 	}
-	_, err := p.Prepare(t.Context(), w.Target, Params{sel{To: []string{everybody}}})
-	var refused *fault.RefusedError
-	if !errors.As(err, &refused) || refused.Field != "devices" || !strings.Contains(err.Error(), "8 network faults") {
-		t.Errorf("ninth: %v", err)
-	}
+	faulttest.PrepareRefused(t, p, w.Target, Params{sel{To: []string{everybody}}}, "devices", "8 network faults")
 	for _, c := range live {
-		must(t, p.Revert(t.Context(), w.Target, c))
+		faulttest.Must(t, p.Revert(t.Context(), w.Target, c))
 	}
 }
 
 // An empty clsact qdisc that was there is used and kept.
 func TestClsactIsKept(t *testing.T) {
 	w := traffictest.New(t)
-	must(t, w.H.QdiscAdd(traffic.Clsact(w.Eth0(t))))
+	faulttest.Must(t, w.H.QdiscAdd(traffic.Clsact(w.Eth0(t))))
 	before := w.Snapshot(t)
 	p := New()
 	c := traffictest.Inject(t, w, p, Params{sel{To: []string{everybody}}})
 	if traffictest.Reaches(t, w.A, w.B, traffictest.AddrB+":5001", "") {
 		t.Error("not cut")
 	}
-	must(t, p.Revert(t.Context(), w.Target, c))
+	faulttest.Must(t, p.Revert(t.Context(), w.Target, c))
 	if d := cmp.Diff(before, w.Snapshot(t)); d != "" {
 		t.Error(d)
 	}
@@ -118,8 +113,8 @@ func TestClsactIsKept(t *testing.T) {
 
 func TestForeignFilterAheadIsRefused(t *testing.T) {
 	w := traffictest.New(t)
-	must(t, w.H.QdiscAdd(traffic.Clsact(w.Eth0(t))))
-	must(t, w.H.FilterAdd(w.Foreign(t, 1)))
+	faulttest.Must(t, w.H.QdiscAdd(traffic.Clsact(w.Eth0(t))))
+	faulttest.Must(t, w.H.FilterAdd(w.Foreign(t, 1)))
 	before := w.Snapshot(t)
 	_, err := New().Prepare(t.Context(), w.Target, Params{sel{To: []string{everybody}}})
 	var refused *fault.RefusedError
@@ -136,7 +131,7 @@ func TestForeignFilterIsLeft(t *testing.T) {
 	w := traffictest.New(t)
 	p := New()
 	c := traffictest.Inject(t, w, p, Params{sel{To: []string{everybody}}})
-	must(t, w.H.FilterAdd(w.Foreign(t, 10)))
+	faulttest.Must(t, w.H.FilterAdd(w.Foreign(t, 10)))
 	if err := p.Revert(t.Context(), w.Target, c); !errors.Is(err, fault.ErrStuck) {
 		t.Errorf("want stuck, got %v", err)
 	}
@@ -152,9 +147,9 @@ func TestChangedSincePrepare(t *testing.T) {
 	w := traffictest.New(t)
 	p := New()
 	c, err := p.Prepare(t.Context(), w.Target, Params{sel{To: []string{everybody}}})
-	must(t, err)
-	must(t, w.H.QdiscAdd(traffic.Clsact(w.Eth0(t))))
-	must(t, w.H.FilterAdd(w.Foreign(t, 10)))
+	faulttest.Must(t, err)
+	faulttest.Must(t, w.H.QdiscAdd(traffic.Clsact(w.Eth0(t))))
+	faulttest.Must(t, w.H.FilterAdd(w.Foreign(t, 10)))
 	before := w.Snapshot(t)
 	if err := p.Apply(t.Context(), w.Target, c, 0, traffictest.In(time.Minute)); !errors.Is(err, fault.ErrChanged) {
 		t.Errorf("want changed since prepare, got %v", err)
@@ -175,7 +170,7 @@ func TestAnotherNamespaceIsGone(t *testing.T) {
 	if d := cmp.Diff(before, other.Snapshot(t)); d != "" {
 		t.Error(d)
 	}
-	must(t, p.Revert(t.Context(), w.Target, c))
+	faulttest.Must(t, p.Revert(t.Context(), w.Target, c))
 }
 
 // What the routes can't do is refused by name, and nothing changes.
@@ -191,11 +186,7 @@ func TestFallbackRefuses(t *testing.T) {
 		"from":      {sel{To: []string{everybody}, From: []string{traffictest.AddrA}}},
 		"devices":   {sel{To: []string{everybody}, Devices: []string{"eth0"}}},
 	} {
-		_, err := p.Prepare(t.Context(), w.Target, params)
-		var refused *fault.RefusedError
-		if !errors.As(err, &refused) || refused.Field != field {
-			t.Errorf("%s: %v", field, err)
-		}
+		faulttest.PrepareRefused(t, p, w.Target, params, field)
 	}
 	if d := cmp.Diff(before, w.Snapshot(t)); d != "" {
 		t.Error(d)
@@ -207,32 +198,25 @@ func TestFallbackRefuses(t *testing.T) {
 func TestTCPBacksOff(t *testing.T) {
 	w := traffictest.New(t)
 	var l net.Listener
-	must(t, w.B.Do(func() (err error) { l, err = net.Listen("tcp", traffictest.AddrB+":7000"); return err }))
+	faulttest.Must(t, w.B.Do(func() (err error) { l, err = net.Listen("tcp", traffictest.AddrB+":7000"); return err }))
 	defer l.Close()
 	var conn net.Conn
-	must(t, w.A.Do(func() (err error) { conn, err = net.Dial("tcp", traffictest.AddrB+":7000"); return err }))
+	faulttest.Must(t, w.A.Do(func() (err error) { conn, err = net.Dial("tcp", traffictest.AddrB+":7000"); return err }))
 	defer conn.Close()
 	p := New()
 	c := traffictest.Inject(t, w, p, Params{sel{To: []string{everybody}}})
 	_, err := conn.Write([]byte("into the dark"))
-	must(t, err)
+	faulttest.Must(t, err)
 	time.Sleep(1500 * time.Millisecond)
 	raw, err := conn.(*net.TCPConn).SyscallConn()
-	must(t, err)
+	faulttest.Must(t, err)
 	var info *unix.TCPInfo
-	must(t, raw.Control(func(fd uintptr) { info, err = unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO) }))
-	must(t, err)
+	faulttest.Must(t, raw.Control(func(fd uintptr) { info, err = unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO) }))
+	faulttest.Must(t, err)
 	if info.Backoff == 0 || info.Retransmits == 0 {
 		t.Errorf("TCP does not back off: backoff %d, retransmits %d", info.Backoff, info.Retransmits)
 	}
-	must(t, p.Revert(t.Context(), w.Target, c))
-}
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
+	faulttest.Must(t, p.Revert(t.Context(), w.Target, c))
 }
 
 func TestMain(m *testing.M) {

@@ -2,7 +2,6 @@ package partition
 
 import (
 	"context"
-	"errors"
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
 	"github.com/firedrill-io/firedrill/plugins/internal/traffic"
@@ -12,9 +11,6 @@ import (
 // canary to each peer: a packet that must show up in the drop counter.
 func (p *Partition) Observe(_ context.Context, t fault.Target, c Change) (fault.Observation, error) {
 	s, err := traffic.Reopen(t, c.Change)
-	if errors.Is(err, fault.ErrGone) {
-		return fault.Observation{State: fault.Absent, Dose: fault.NotInForce, Detail: err.Error()}, nil
-	}
 	if err != nil {
 		return fault.Observation{}, err
 	}

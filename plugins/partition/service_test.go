@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/processtest"
 	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 	"github.com/firedrill-io/firedrill/plugins/internal/traffic"
@@ -56,7 +57,7 @@ func TestPortsOpenedLater(t *testing.T) {
 	p := New()
 	c := traffictest.Inject(t, w, p, Params{sel{To: peer, Direction: "in", Scope: scope.Scope{Group: path}}})
 	service.Open(t)
-	must(t, p.Apply(t.Context(), w.Target, c, 0, traffictest.In(time.Minute)))
+	faulttest.Must(t, p.Apply(t.Context(), w.Target, c, 0, traffictest.In(time.Minute)))
 	if talk := service.Talk(t, false); talk.In != 0 {
 		t.Errorf("after the renewal %d datagrams reach the new port", talk.In)
 	}

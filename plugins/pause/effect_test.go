@@ -37,26 +37,26 @@ func TestPauseHolds(t *testing.T) {
 		}
 		t.Run(version, func(t *testing.T) {
 			dir, path := grouptest.New(t, version)
-			must(t, cgroup.Create(dir+"/below"))
+			faulttest.Must(t, cgroup.Create(dir+"/below"))
 			spinner := grouptest.Spin(t, dir+"/below")
 			goes(t, spinner.PID)
 			list := faulttest.Listing(t, nil, path)
-			c := prepare(t, Params{Selection: scope.Selection{Scope: scope.Scope{Group: path}}})
+			c := faulttest.Prepare(t, Plugin{}, here, Params{Selection: scope.Selection{Scope: scope.Scope{Group: path}}})
 			if c.Freezer.V1 != (version == "freezer") {
 				t.Fatalf("found %+v", c.Freezer)
 			}
 			t.Cleanup(func() { _ = Plugin{}.Revert(t.Context(), here, c) })
 			began := time.Now()
-			must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
+			faulttest.Must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
 			took := time.Since(began)
 			ran := held(spinner.PID)
-			o := observe(t, c)
+			o := faulttest.Observe(t, Plugin{}, here, c)
 			if o.State != fault.Present || o.Dose != fault.Exercised {
 				t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
 			}
-			must(t, Plugin{}.Revert(t.Context(), here, c))
+			faulttest.Must(t, Plugin{}.Revert(t.Context(), here, c))
 			goes(t, spinner.PID)
-			if o := observe(t, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
+			if o := faulttest.Observe(t, Plugin{}, here, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
 				t.Errorf("observed %s, %s after revert", o.State, o.Dose)
 			}
 			faulttest.Measured(t, faulttest.Measurement{
@@ -72,9 +72,9 @@ func TestPauseHolds(t *testing.T) {
 func TestWithoutPauseTheProgramRuns(t *testing.T) {
 	dir, path := grouptest.New(t, grouptest.V2)
 	spinner := grouptest.Spin(t, dir)
-	c := prepare(t, Params{Selection: scope.Selection{Scope: scope.Scope{Group: path}}})
+	c := faulttest.Prepare(t, Plugin{}, here, Params{Selection: scope.Selection{Scope: scope.Scope{Group: path}}})
 	goes(t, spinner.PID)
-	if o := observe(t, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
+	if o := faulttest.Observe(t, Plugin{}, here, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
 		t.Errorf("observed %s, %s without any fault", o.State, o.Dose)
 	}
 }
@@ -82,15 +82,15 @@ func TestWithoutPauseTheProgramRuns(t *testing.T) {
 // What was frozen below the group before stays so.
 func TestFrozenBelowStays(t *testing.T) {
 	dir, path := grouptest.New(t, grouptest.V2)
-	must(t, cgroup.Create(dir+"/below"))
-	must(t, cgroup.Freeze(dir+"/below", true))
-	c := prepare(t, Params{Selection: scope.Selection{Scope: scope.Scope{Group: path}}})
-	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
-	must(t, Plugin{}.Revert(t.Context(), here, c))
+	faulttest.Must(t, cgroup.Create(dir+"/below"))
+	faulttest.Must(t, cgroup.Freeze(dir+"/below", true))
+	c := faulttest.Prepare(t, Plugin{}, here, Params{Selection: scope.Selection{Scope: scope.Scope{Group: path}}})
+	faulttest.Must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
+	faulttest.Must(t, Plugin{}.Revert(t.Context(), here, c))
 	if got := grouptest.Text(t, dir+"/below", "cgroup.freeze"); got != "1" {
 		t.Errorf("cgroup.freeze of the group below is %s, it was 1", got)
 	}
-	must(t, cgroup.Freeze(dir+"/below", false))
+	faulttest.Must(t, cgroup.Freeze(dir+"/below", false))
 }
 
 // A process that ends between Prepare and Apply, or a pause that finds nobody, is
@@ -98,25 +98,25 @@ func TestFrozenBelowStays(t *testing.T) {
 func TestNobodyToPause(t *testing.T) {
 	dir, path := grouptest.New(t, grouptest.V2)
 	load := grouptest.Spin(t, dir)
-	c := prepare(t, Params{Selection: scope.Selection{Scope: scope.Scope{Group: path}}})
-	must(t, load.Kill())
+	c := faulttest.Prepare(t, Plugin{}, here, Params{Selection: scope.Selection{Scope: scope.Scope{Group: path}}})
+	faulttest.Must(t, load.Kill())
 	_, _ = load.Wait()
-	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
-	if o := observe(t, c); o.State != fault.Present || o.Dose != fault.InForce {
+	faulttest.Must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
+	if o := faulttest.Observe(t, Plugin{}, here, c); o.State != fault.Present || o.Dose != fault.InForce {
 		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
 	}
-	must(t, Plugin{}.Revert(t.Context(), here, c))
+	faulttest.Must(t, Plugin{}.Revert(t.Context(), here, c))
 }
 
 // A service that was restarted in a new group meanwhile, which then was frozen by
 // somebody else, is not touched.
 func TestRestartedMeanwhile(t *testing.T) {
 	dir, path := grouptest.New(t, grouptest.V2)
-	c := prepare(t, Params{Selection: scope.Selection{Scope: scope.Scope{Group: path}}})
-	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
-	must(t, os.Remove(dir))
-	must(t, cgroup.Create(dir))
-	must(t, cgroup.Freeze(dir, true))
+	c := faulttest.Prepare(t, Plugin{}, here, Params{Selection: scope.Selection{Scope: scope.Scope{Group: path}}})
+	faulttest.Must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
+	faulttest.Must(t, os.Remove(dir))
+	faulttest.Must(t, cgroup.Create(dir))
+	faulttest.Must(t, cgroup.Freeze(dir, true))
 	if err := (Plugin{}).Revert(t.Context(), here, c); !errors.Is(err, fault.ErrGone) {
 		t.Errorf("revert: error %v, want %v", err, fault.ErrGone)
 	}
@@ -128,15 +128,10 @@ func TestRestartedMeanwhile(t *testing.T) {
 // What carries Firedrill is refused, also where it came after Prepare.
 func TestSpared(t *testing.T) {
 	dir, path := grouptest.New(t, grouptest.V2)
-	c := prepare(t, Params{Selection: scope.Selection{Scope: scope.Scope{Group: path}}})
+	c := faulttest.Prepare(t, Plugin{}, here, Params{Selection: scope.Selection{Scope: scope.Scope{Group: path}}})
 	grouptest.Self(t, dir)
-	var refused *fault.RefusedError
-	if err := (Plugin{}).Apply(t.Context(), here, c, 0, 0); !errors.As(err, &refused) {
-		t.Errorf("apply: error %v, want a refusal", err)
-	}
-	if _, err := (Plugin{}).Prepare(t.Context(), here, Params{Selection: scope.Selection{Scope: scope.Scope{Group: path}}}); !errors.As(err, &refused) || refused.Field != "group" {
-		t.Errorf("prepare: error %v, want a refusal of group", err)
-	}
+	faulttest.Refused(t, Plugin{}.Apply(t.Context(), here, c, 0, 0), "group")
+	faulttest.PrepareRefused(t, Plugin{}, here, Params{Selection: scope.Selection{Scope: scope.Scope{Group: path}}}, "group")
 	if got := grouptest.Text(t, dir, "cgroup.freeze"); got != "0" {
 		t.Errorf("cgroup.freeze is %s", got)
 	}
@@ -145,13 +140,10 @@ func TestSpared(t *testing.T) {
 // A group that stands still because one above it does is refused.
 func TestHeldFromAboveIsRefused(t *testing.T) {
 	dir, path := grouptest.New(t, grouptest.V2)
-	must(t, cgroup.Create(dir+"/below"))
-	must(t, cgroup.Freeze(dir, true))
-	must(t, cgroup.WaitFrozen(dir+"/below", time.Second))
-	var refused *fault.RefusedError
-	if _, err := (Plugin{}).Prepare(t.Context(), here, Params{Selection: scope.Selection{Scope: scope.Scope{Group: filepath.Join(path, "below")}}}); !errors.As(err, &refused) || refused.Field != "group" {
-		t.Errorf("error %v, want a refusal of group", err)
-	}
+	faulttest.Must(t, cgroup.Create(dir+"/below"))
+	faulttest.Must(t, cgroup.Freeze(dir, true))
+	faulttest.Must(t, cgroup.WaitFrozen(dir+"/below", time.Second))
+	faulttest.PrepareRefused(t, Plugin{}, here, Params{Selection: scope.Selection{Scope: scope.Scope{Group: filepath.Join(path, "below")}}}, "group")
 }
 
 func goes(t *testing.T, pid int) {
@@ -162,25 +154,4 @@ func goes(t *testing.T, pid int) {
 		}
 	}
 	t.Errorf("pid %d does not run", pid)
-}
-
-func prepare(t *testing.T, p Params) Change {
-	t.Helper()
-	c, err := Plugin{}.Prepare(t.Context(), here, p)
-	must(t, err)
-	return c
-}
-
-func observe(t *testing.T, c Change) fault.Observation {
-	t.Helper()
-	o, err := Plugin{}.Observe(t.Context(), here, c)
-	must(t, err)
-	return o
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }

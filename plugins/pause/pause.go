@@ -15,7 +15,6 @@ package pause
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -131,10 +130,6 @@ func (Plugin) Observe(ctx context.Context, t fault.Target, c Change) (fault.Obse
 	f := c.pausable()
 	o := fault.Observation{State: fault.Absent, Dose: fault.NotInForce, Asked: []fault.Measure{frozen(true)}}
 	asked, err := f.Asked(t)
-	if errors.Is(err, fault.ErrGone) {
-		o.Detail = err.Error()
-		return o, nil
-	}
 	if err != nil {
 		return o, err
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/firedrill-io/firedrill/internal/cgroup"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
 	"github.com/firedrill-io/firedrill/plugins/internal/scope"
 )
@@ -13,7 +14,7 @@ import (
 func TestOnServiceOfSystemd(t *testing.T) {
 	grouptest.OnUnit(t, driver, Params{Selection: scope.Selection{Scope: scope.Scope{Service: "fd-sleeper"}}}, "cgroup.freeze", func(t *testing.T, dir string) {
 		spinner := grouptest.Spin(t, dir)
-		must(t, cgroup.WaitFrozen(dir, 5*time.Second)) // it stops as it comes in
+		faulttest.Must(t, cgroup.WaitFrozen(dir, 5*time.Second)) // it stops as it comes in
 		if ran := held(spinner.PID); ran != 0 {
 			t.Errorf("the program was on a CPU for %v while it was paused", ran)
 		}

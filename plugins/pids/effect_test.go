@@ -65,11 +65,11 @@ func forker() {
 func fork(t *testing.T, dir string) (got, threads int, answer string) {
 	t.Helper()
 	r, w, err := os.Pipe()
-	must(t, err)
+	faulttest.Must(t, err)
 	defer r.Close()
 	p, err := proc.Start(proc.Spec{Path: proc.Self, Args: []string{roleForker, dir}, Stdout: w, Stderr: os.Stderr})
-	must(t, err)
-	must(t, w.Close())
+	faulttest.Must(t, err)
+	faulttest.Must(t, w.Close())
 	b := make([]byte, 500)
 	n, _ := r.Read(b)
 	_, _ = p.Wait()
@@ -86,9 +86,9 @@ func TestLimitHolds(t *testing.T) {
 		t.Run(found, func(t *testing.T) {
 			dir, path := grouptest.New(t, "pids", [2]string{limitFile, found})
 			list := faulttest.Listing(t, nil, path)
-			c := prepare(t, Params{Limit: limit, Scope: scope.Scope{Group: path}})
-			must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
-			if o := observe(t, c); o.State != fault.Present || o.Dose != fault.InForce {
+			c := faulttest.Prepare(t, Plugin{}, here, Params{Limit: limit, Scope: scope.Scope{Group: path}})
+			faulttest.Must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
+			if o := faulttest.Observe(t, Plugin{}, here, c); o.State != fault.Present || o.Dose != fault.InForce {
 				t.Errorf("before any fork: observed %s, %s", o.State, o.Dose)
 			}
 			got, threads, answer := fork(t, dir)
@@ -96,14 +96,14 @@ func TestLimitHolds(t *testing.T) {
 				t.Errorf("%d of %d programs under a limit of %d: %s", got, wanted, limit, answer)
 			}
 			if found == unlimited {
-				o := observe(t, c)
+				o := faulttest.Observe(t, Plugin{}, here, c)
 				if o.Dose != fault.Exercised {
 					t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
 				}
 				t.Logf("asked %d, got %d children beside the program's own threads; %s", limit, got, o.Detail)
 			}
-			must(t, Plugin{}.Revert(t.Context(), here, c))
-			must(t, Plugin{}.Revert(t.Context(), here, c))
+			faulttest.Must(t, Plugin{}.Revert(t.Context(), here, c))
+			faulttest.Must(t, Plugin{}.Revert(t.Context(), here, c))
 			faulttest.Measured(t, faulttest.Measurement{
 				Fault: Kind, What: fmt.Sprintf("a program that starts %d others; found a limit of %s", wanted, found), Asked: limit, Achieved: float64(threads), Unit: "threads",
 				Found: list, Left: faulttest.Listing(t, nil, path),
@@ -115,11 +115,11 @@ func TestLimitHolds(t *testing.T) {
 // The twin: without the fault the same program gets all.
 func TestWithoutLimitTheProgramGetsAll(t *testing.T) {
 	dir, path := grouptest.New(t, "pids")
-	c := prepare(t, Params{Limit: limit, Scope: scope.Scope{Group: path}})
+	c := faulttest.Prepare(t, Plugin{}, here, Params{Limit: limit, Scope: scope.Scope{Group: path}})
 	if got, _, answer := fork(t, dir); got != wanted {
 		t.Errorf("%d of %d programs without any fault: %s", got, wanted, answer)
 	}
-	if o := observe(t, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
+	if o := faulttest.Observe(t, Plugin{}, here, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
 		t.Errorf("observed %s, %s without any fault", o.State, o.Dose)
 	}
 }
@@ -132,16 +132,16 @@ func TestMoreRunThanTheLimit(t *testing.T) {
 	for end := time.Now().Add(5 * time.Second); grouptest.Text(t, dir, currentFile) < "3" && time.Now().Before(end); {
 		time.Sleep(10 * time.Millisecond) // until it has threads
 	}
-	c := prepare(t, Params{Limit: 1, Scope: scope.Scope{Group: path}})
-	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
+	c := faulttest.Prepare(t, Plugin{}, here, Params{Limit: 1, Scope: scope.Scope{Group: path}})
+	faulttest.Must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
 	if grouptest.Text(t, dir, currentFile) == "0" {
 		t.Error("the program is gone")
 	}
-	must(t, load.Kill())
+	faulttest.Must(t, load.Kill())
 	_, _ = load.Wait()
-	must(t, cgroup.Remove(dir, 5*time.Second))
-	must(t, cgroup.Create(dir))
-	must(t, cgroup.Write(dir, limitFile, "1"))
+	faulttest.Must(t, cgroup.Remove(dir, 5*time.Second))
+	faulttest.Must(t, cgroup.Create(dir))
+	faulttest.Must(t, cgroup.Write(dir, limitFile, "1"))
 	if err := (Plugin{}).Revert(t.Context(), here, c); !errors.Is(err, fault.ErrGone) {
 		t.Errorf("revert: error %v, want %v", err, fault.ErrGone)
 	}
@@ -153,37 +153,13 @@ func TestMoreRunThanTheLimit(t *testing.T) {
 // The greatest limit is the one that the kernel takes, and no other.
 func TestGreatestLimit(t *testing.T) {
 	dir, path := grouptest.New(t, "pids")
-	c := prepare(t, Params{Limit: most, Scope: scope.Scope{Group: path}})
-	must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
+	c := faulttest.Prepare(t, Plugin{}, here, Params{Limit: most, Scope: scope.Scope{Group: path}})
+	faulttest.Must(t, Plugin{}.Apply(t.Context(), here, c, 0, 0))
 	if err := cgroup.Write(dir, limitFile, "4194306"); err == nil {
 		t.Error("the kernel takes more")
 	}
-	must(t, Plugin{}.Revert(t.Context(), here, c))
-	var refused *fault.RefusedError
-	if _, err := (Plugin{}).Prepare(t.Context(), here, Params{Limit: most + 1, Scope: scope.Scope{Group: path}}); !errors.As(err, &refused) || refused.Field != "limit" {
-		t.Errorf("error %v, want a refusal of limit", err)
-	}
+	faulttest.Must(t, Plugin{}.Revert(t.Context(), here, c))
+	faulttest.PrepareRefused(t, Plugin{}, here, Params{Limit: most + 1, Scope: scope.Scope{Group: path}}, "limit")
 }
 
 var here = fault.Target{}
-
-func prepare(t *testing.T, p Params) Change {
-	t.Helper()
-	c, err := Plugin{}.Prepare(t.Context(), here, p)
-	must(t, err)
-	return c
-}
-
-func observe(t *testing.T, c Change) fault.Observation {
-	t.Helper()
-	o, err := Plugin{}.Observe(t.Context(), here, c)
-	must(t, err)
-	return o
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}

@@ -2,7 +2,6 @@ package pids
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -26,10 +25,6 @@ func (Plugin) Observe(_ context.Context, t fault.Target, c Change) (fault.Observ
 		return o, nil
 	}
 	now, err := c.Limit.Now(t)
-	if errors.Is(err, fault.ErrGone) {
-		o.Detail = err.Error()
-		return o, nil
-	}
 	if err != nil {
 		return o, err
 	}

@@ -337,11 +337,8 @@ func listenBeside(ctx context.Context, h *faulttest.Host) (l net.Listener, err e
 func TestMachineModesRefuseParameters(t *testing.T) {
 	for field, params := range map[string]string{"brownout": `"brownout": {"flaps": 1, "for": "50ms"}`, "services": `"services": ["web"]`, "file_systems": `"file_systems": ["/srv"]`} {
 		for _, m := range []Mode{ModeRedfish, ModeSysrq} {
-			var refused *fault.RefusedError
 			_, err := driver.Prepare(t.Context(), fault.Target{Host: "h1"}, json.RawMessage(fmt.Sprintf(`{"mode": %q, %s}`, m, params)))
-			if !errors.As(err, &refused) || refused.Field != field {
-				t.Errorf("%s with %s: %v", m, params, err)
-			}
+			faulttest.Refused(t, err, field)
 		}
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/firedrill-io/firedrill/internal/cgroup"
 	"github.com/firedrill-io/firedrill/internal/proc"
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/filesystem"
 	"github.com/firedrill-io/firedrill/plugins/internal/filesystemtest"
 	"github.com/firedrill-io/firedrill/plugins/internal/process"
@@ -414,15 +415,11 @@ func TestWorkloadRefuses(t *testing.T) {
 				defer undo()
 			}
 			_, err := (&Plugin{}).Prepare(t.Context(), target, params)
-			var refused *fault.RefusedError
-			switch {
-			case row.want == "":
-				if err != nil {
-					t.Errorf("refused: %v", err)
-				}
-			case !errors.As(err, &refused) || refused.Field != row.field || !strings.Contains(err.Error(), row.want):
-				t.Errorf("got %v, want a refusal of %s that says %q", err, row.field, row.want)
+			if row.want == "" {
+				faulttest.Must(t, err)
+				return
 			}
+			faulttest.Refused(t, err, row.field, row.want)
 		})
 	}
 	h.same(before)

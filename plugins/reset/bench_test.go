@@ -16,7 +16,7 @@ func BenchmarkFault(b *testing.B) {
 			p.close()
 			p = dial(b, ns, "127.0.0.1:5001", "")
 		},
-		Tool: "ss --kill", Apply: func() { must(b, ns.Do(func() error { ss(); return nil })) },
+		Tool: "ss --kill", Apply: func() { faulttest.Must(b, ns.Do(func() error { ss(); return nil })) },
 	})
 	p.close()
 }

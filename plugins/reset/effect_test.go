@@ -42,7 +42,7 @@ func TestWhatIsReset(t *testing.T) {
 			r := New()
 			ch := inject(t, r, target, c.p)
 			o, err := New().Observe(t.Context(), target, ch)
-			must(t, err)
+			faulttest.Must(t, err)
 			got := up{v4.up(t), v6.up(t), mapped.up(t), control.up(t), ssh.up(t)}
 			if got != c.want {
 				t.Errorf("up are %+v, want %+v", got, c.want)
@@ -57,7 +57,7 @@ func TestWhatIsReset(t *testing.T) {
 			if n := int(o.Achieved[0].Value); (down > 0) != (o.Dose == fault.Exercised) || n < down || n > 2*down {
 				t.Errorf("%d connections are down, observed %+v", down, o)
 			}
-			must(t, New().Revert(t.Context(), target, ch))
+			faulttest.Must(t, New().Revert(t.Context(), target, ch))
 			if !connect(t, ns, "127.0.0.1:5001", "").up(t) {
 				t.Error("a new connection does not work")
 			}
@@ -69,7 +69,7 @@ func TestWhatIsReset(t *testing.T) {
 func TestAllAreReset(t *testing.T) {
 	ns, target := host(t)
 	list := func(owner string) (lines []string) {
-		must(t, ns.Do(func() error {
+		faulttest.Must(t, ns.Do(func() error {
 			lines = faulttest.Listing(t, nil, "link ", "address ", "route ", owner)
 			return nil
 		}))
@@ -88,7 +88,7 @@ func TestAllAreReset(t *testing.T) {
 			down++
 		}
 	}
-	must(t, New().Revert(t.Context(), target, ch))
+	faulttest.Must(t, New().Revert(t.Context(), target, ch))
 	if !connect(t, ns, "127.0.0.1:5001", "").up(t) {
 		t.Error("a new connection does not work")
 	}
@@ -109,11 +109,11 @@ func TestWithoutEffectNothingIsReset(t *testing.T) {
 		t.Error("reset without effect")
 	}
 	o, err := r.Observe(t.Context(), target, ch)
-	must(t, err)
+	faulttest.Must(t, err)
 	if o.Dose != fault.NotInForce || o.Achieved[0].Value != 0 {
 		t.Errorf("observed %+v", o)
 	}
-	must(t, r.Revert(t.Context(), target, ch))
+	faulttest.Must(t, r.Revert(t.Context(), target, ch))
 }
 
 // The same address and port in another namespace is another connection.
@@ -129,7 +129,7 @@ func TestAnotherNamespaceIsLeft(t *testing.T) {
 	if err := r.Apply(t.Context(), elsewhere, ch, 0, 0); !errors.Is(err, fault.ErrGone) {
 		t.Errorf("apply in another namespace: error %v, want %v", err, fault.ErrGone)
 	}
-	must(t, r.Revert(t.Context(), target, ch))
+	faulttest.Must(t, r.Revert(t.Context(), target, ch))
 }
 
 // A repetition resets what is connected anew, and ends with Revert in a process
@@ -145,19 +145,19 @@ func TestRepeats(t *testing.T) {
 		t.Error("not reset again")
 	}
 	o, err := New().Observe(t.Context(), target, ch)
-	must(t, err)
+	faulttest.Must(t, err)
 	// Both ends are in this host: the end of one may be that of the other.
 	if o.Dose != fault.Exercised || o.Achieved[0].Value < 2 || o.Achieved[0].Value+o.Achieved[1].Value != 4 {
 		t.Errorf("observed %+v", o)
 	}
-	must(t, New().Revert(t.Context(), target, ch))
+	faulttest.Must(t, New().Revert(t.Context(), target, ch))
 	time.Sleep(150 * time.Millisecond)
 	late := connect(t, ns, "127.0.0.1:5001", "")
 	time.Sleep(250 * time.Millisecond)
 	if !late.up(t) {
 		t.Error("the repetition outlived its revert")
 	}
-	must(t, r.Revert(t.Context(), target, ch))
+	faulttest.Must(t, r.Revert(t.Context(), target, ch))
 }
 
 func TestRefusals(t *testing.T) {
@@ -169,11 +169,7 @@ func TestRefusals(t *testing.T) {
 		"ports[0]": {Ports: []string{"0"}},
 		"every":    {Ports: []string{"1"}, Every: "1ms"},
 	} {
-		_, err := New().Prepare(t.Context(), target, p)
-		var refused *fault.RefusedError
-		if !errors.As(err, &refused) || refused.Field != field {
-			t.Errorf("%+v: error %v, want a refusal of %s", p, err, field)
-		}
+		faulttest.PrepareRefused(t, New(), target, p, field)
 	}
 }
 
@@ -183,11 +179,11 @@ func host(t testing.TB) (*netns.NS, fault.Target) {
 	need.Check(t, need.Root)
 	ns := newNS(t)
 	h, err := ns.Netlink()
-	must(t, err)
+	faulttest.Must(t, err)
 	defer h.Close()
 	lo, err := h.LinkByName("lo")
-	must(t, err)
-	must(t, h.LinkSetUp(lo))
+	faulttest.Must(t, err)
+	faulttest.Must(t, h.LinkSetUp(lo))
 	return ns, fault.Target{NetNS: fault.NetNS{Path: fmt.Sprintf("/proc/self/fd/%d", ns.Fd()), Inode: ns.Inode()}}
 }
 
@@ -209,7 +205,7 @@ func newNS(t testing.TB) (ns *netns.NS) {
 		}
 		done <- errors.Join(err, home.Enter())
 	}()
-	must(t, <-done)
+	faulttest.Must(t, <-done)
 	t.Cleanup(func() { _ = ns.Close() })
 	return ns
 }
@@ -242,7 +238,7 @@ func dial(t testing.TB, ns *netns.NS, to, listen string) (p pair) {
 	if listen == "" {
 		listen = to
 	}
-	must(t, ns.Do(func() error {
+	faulttest.Must(t, ns.Do(func() error {
 		l, err := net.Listen("tcp", listen)
 		if err != nil {
 			return err
@@ -263,7 +259,7 @@ func (p pair) up(t *testing.T) bool {
 	if _, err := p.client.Write([]byte("x")); err != nil {
 		return false
 	}
-	must(t, p.server.SetReadDeadline(time.Now().Add(200*time.Millisecond)))
+	faulttest.Must(t, p.server.SetReadDeadline(time.Now().Add(200*time.Millisecond)))
 	n, err := p.server.Read(make([]byte, 8))
 	return err == nil && n > 0
 }
@@ -271,14 +267,7 @@ func (p pair) up(t *testing.T) bool {
 func inject(t *testing.T, r *Plugin, target fault.Target, p Params) Change {
 	t.Helper()
 	c, err := r.Prepare(t.Context(), target, p)
-	must(t, err)
-	must(t, r.Apply(t.Context(), target, c, 0, fault.Now().Add(time.Minute)))
+	faulttest.Must(t, err)
+	faulttest.Must(t, r.Apply(t.Context(), target, c, 0, fault.Now().Add(time.Minute)))
 	return c
-}
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/containertest"
 	"github.com/firedrill-io/firedrill/plugins/internal/processtest"
 	"github.com/firedrill-io/firedrill/plugins/internal/scope"
@@ -18,13 +19,13 @@ import (
 func held(t *testing.T, w *traffictest.Wire, k *traffictest.Talker, at string) net.Conn {
 	t.Helper()
 	var l net.Listener
-	must(t, w.B.Do(func() (err error) { l, err = net.Listen("tcp", at); return err }))
+	faulttest.Must(t, w.B.Do(func() (err error) { l, err = net.Listen("tcp", at); return err }))
 	defer l.Close()
 	if said := k.Ask(t, "hold "+at); said != "ok" {
 		t.Fatalf("connect to %s: %s", at, said)
 	}
 	conn, err := l.Accept()
-	must(t, err)
+	faulttest.Must(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
 	return conn
 }
@@ -32,7 +33,7 @@ func held(t *testing.T, w *traffictest.Wire, k *traffictest.Talker, at string) n
 // stands says whether nothing was heard of a connection's end.
 func stands(t *testing.T, c net.Conn) bool {
 	t.Helper()
-	must(t, c.SetReadDeadline(time.Now().Add(100*time.Millisecond)))
+	faulttest.Must(t, c.SetReadDeadline(time.Now().Add(100*time.Millisecond)))
 	_, err := c.Read(make([]byte, 1))
 	return errors.Is(err, os.ErrDeadlineExceeded)
 }
@@ -51,7 +52,7 @@ func TestOneProgram(t *testing.T) {
 			mine, theirs := held(t, w, service, at), held(t, w, other, at)
 			twin := New()
 			twin.noEffect = true
-			must(t, twin.Revert(t.Context(), w.Target, inject(t, twin, w.Target, Params{Selection: s})))
+			faulttest.Must(t, twin.Revert(t.Context(), w.Target, inject(t, twin, w.Target, Params{Selection: s})))
 			if !stands(t, mine) {
 				t.Errorf("%s, %s: reset without effect", name, at)
 			}
@@ -60,7 +61,7 @@ func TestOneProgram(t *testing.T) {
 			if stands(t, mine) || !stands(t, theirs) {
 				t.Errorf("%s, %s: stands %t, of another %t", name, at, stands(t, mine), stands(t, theirs))
 			}
-			must(t, r.Revert(t.Context(), w.Target, c))
+			faulttest.Must(t, r.Revert(t.Context(), w.Target, c))
 		}
 	}
 }
@@ -75,5 +76,5 @@ func TestOneContainer(t *testing.T) {
 	if stands(t, conn) {
 		t.Error("not reset")
 	}
-	must(t, r.Revert(t.Context(), fault.Target{}, c))
+	faulttest.Must(t, r.Revert(t.Context(), fault.Target{}, c))
 }

@@ -68,7 +68,7 @@ func tryAll(t *testing.T) {
 	err := grouptest.Ask(func(ctx context.Context, m *systemd.Manager) error {
 		return errors.Join(m.Start(ctx, "fd-wants.service"), m.Reload(ctx), m.Stop(ctx, "fd-wants.service"))
 	})
-	must(t, err)
+	faulttest.Must(t, err)
 	time.Sleep(300 * time.Millisecond) // RestartSec= and the timer
 }
 
@@ -79,12 +79,12 @@ func TestStopHoldsOnSystemd(t *testing.T) {
 	main := mainOf(t, notes)
 	before := states(t)
 	s := New()
-	c := prepare(t, Params{Service: "fd-notes"})
+	c := faulttest.Prepare(t, New(), here, Params{Service: "fd-notes"})
 	if o := observe(t, s, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
 		t.Errorf("before Apply: observed %s, %s: %s", o.State, o.Dose, o.Detail)
 	}
 	began := time.Now()
-	must(t, s.Apply(t.Context(), here, c, 0, in(time.Minute)))
+	faulttest.Must(t, s.Apply(t.Context(), here, c, 0, in(time.Minute)))
 	took := time.Since(began)
 	if gone, err := stopped(main, notes); !gone || err != nil {
 		t.Errorf("the main process or another of the group is left: %v", err)
@@ -93,14 +93,14 @@ func TestStopHoldsOnSystemd(t *testing.T) {
 	if gone, err := stopped(main, notes); !gone || err != nil {
 		t.Errorf("something brought it back: %v", err)
 	}
-	must(t, s.Apply(t.Context(), here, c, 0, in(time.Minute))) // renewed
+	faulttest.Must(t, s.Apply(t.Context(), here, c, 0, in(time.Minute))) // renewed
 	o := observe(t, New(), c)
 	if o.State != fault.Present || o.Dose != fault.Exercised {
 		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
 	}
 	began = time.Now()
 	for range 2 {
-		must(t, New().Revert(t.Context(), here, c))
+		faulttest.Must(t, New().Revert(t.Context(), here, c))
 	}
 	t.Logf("stopped in %v, given back in %v; %s; ran: %v", took, time.Since(began)/2, o.Detail, c.Ran)
 	if after := states(t); after != before {
@@ -118,15 +118,15 @@ func TestWithoutEffectItRunsOnSystemd(t *testing.T) {
 	before := states(t)
 	s := New()
 	s.noEffect = true
-	c := prepare(t, Params{Service: notes})
-	must(t, s.Apply(t.Context(), here, c, 0, in(time.Minute)))
+	c := faulttest.Prepare(t, New(), here, Params{Service: notes})
+	faulttest.Must(t, s.Apply(t.Context(), here, c, 0, in(time.Minute)))
 	if gone, err := stopped(main, notes); gone || err != nil {
 		t.Errorf("the service was stopped: %v", err)
 	}
 	if o := observe(t, s, c); o.State != fault.Partial || o.Dose != fault.NotInForce {
 		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
 	}
-	must(t, s.Revert(t.Context(), here, c))
+	faulttest.Must(t, s.Revert(t.Context(), here, c))
 	if after := states(t); after != before {
 		t.Errorf("found\n%s\nand left\n%s", before, after)
 	}
@@ -137,8 +137,8 @@ func TestIdleServiceStaysIdleOnSystemd(t *testing.T) {
 	startWorld(t)
 	before := states(t)
 	s := New()
-	c := prepare(t, Params{Service: "fd-wants"})
-	must(t, s.Apply(t.Context(), here, c, 0, in(time.Minute)))
+	c := faulttest.Prepare(t, New(), here, Params{Service: "fd-wants"})
+	faulttest.Must(t, s.Apply(t.Context(), here, c, 0, in(time.Minute)))
 	err := grouptest.Ask(func(ctx context.Context, m *systemd.Manager) error { return m.Start(ctx, "fd-wants.service") })
 	if !errors.Is(err, systemd.ErrMasked) {
 		t.Errorf("start: %v, want %v", err, systemd.ErrMasked)
@@ -146,7 +146,7 @@ func TestIdleServiceStaysIdleOnSystemd(t *testing.T) {
 	if o := observe(t, s, c); o.State != fault.Present || o.Dose != fault.InForce {
 		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
 	}
-	must(t, s.Revert(t.Context(), here, c))
+	faulttest.Must(t, s.Revert(t.Context(), here, c))
 	if after := states(t); after != before {
 		t.Errorf("found\n%s\nand left\n%s", before, after)
 	}
@@ -161,9 +161,9 @@ func TestRestartOnSystemd(t *testing.T) {
 			before, main := grouptest.ReadUnit(t, notes), mainOf(t, notes)
 			s := New()
 			s.noEffect = !effect
-			c := prepare(t, Params{Service: notes, Action: restart})
-			must(t, s.Apply(t.Context(), here, c, 0, in(time.Minute)))
-			must(t, s.Apply(t.Context(), here, c, 0, in(2*time.Minute))) // renewed: not again
+			c := faulttest.Prepare(t, New(), here, Params{Service: notes, Action: restart})
+			faulttest.Must(t, s.Apply(t.Context(), here, c, 0, in(time.Minute)))
+			faulttest.Must(t, s.Apply(t.Context(), here, c, 0, in(2*time.Minute))) // renewed: not again
 			after, anew := grouptest.ReadUnit(t, notes), mainOf(t, notes)
 			if got := after.Invocation != before.Invocation && anew != main; got != effect {
 				t.Errorf("invocation %s then %s, %s then %s", before.Invocation, after.Invocation, main, anew)
@@ -172,7 +172,7 @@ func TestRestartOnSystemd(t *testing.T) {
 			if got := o.State == fault.Present && o.Dose == fault.Exercised && o.Achieved[0].Value == 1; got != effect {
 				t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
 			}
-			must(t, New().Revert(t.Context(), here, c))
+			faulttest.Must(t, New().Revert(t.Context(), here, c))
 			if o := observe(t, New(), c); o.State != fault.Absent {
 				t.Errorf("after revert: observed %s", o.State)
 			}
@@ -185,14 +185,14 @@ func TestRestartsRepeatOnSystemd(t *testing.T) {
 	grouptest.Units(t, map[string]string{notes: notesFile})
 	grouptest.StartUnits(t, notes)
 	s := New()
-	c := prepare(t, Params{Service: notes, Action: restart, Every: "1s"})
-	must(t, s.Apply(t.Context(), here, c, 0, in(time.Minute)))
+	c := faulttest.Prepare(t, New(), here, Params{Service: notes, Action: restart, Every: "1s"})
+	faulttest.Must(t, s.Apply(t.Context(), here, c, 0, in(time.Minute)))
 	seen := map[string]bool{}
 	for end := time.Now().Add(20 * time.Second); len(seen) < 3 && time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		seen[grouptest.ReadUnit(t, notes).Invocation] = true
 	}
 	o := observe(t, New(), c)
-	must(t, New().Revert(t.Context(), here, c))
+	faulttest.Must(t, New().Revert(t.Context(), here, c))
 	if len(seen) < 3 || o.Achieved[0].Value < 2 {
 		t.Errorf("%d invocations; observed %s: %s", len(seen), o.State, o.Detail)
 	}
@@ -231,7 +231,7 @@ func countProcesses(unit string) (int, error) {
 func mainOf(t *testing.T, unit string) process.ID {
 	t.Helper()
 	id, err := process.Read(grouptest.ReadUnit(t, unit).MainPID)
-	must(t, err)
+	faulttest.Must(t, err)
 	return id
 }
 
@@ -263,17 +263,10 @@ func someoneStartsIt() *faulttest.Disturbance {
 	}
 }
 
-func prepare(t *testing.T, p Params) Change {
-	t.Helper()
-	c, err := New().Prepare(t.Context(), here, p)
-	must(t, err)
-	return c
-}
-
 func observe(t *testing.T, s *Plugin, c Change) fault.Observation {
 	t.Helper()
 	o, err := s.Observe(t.Context(), here, c)
-	must(t, err)
+	faulttest.Must(t, err)
 	return o
 }
 
@@ -288,12 +281,5 @@ func mustBe(t *testing.T, err, want error, words ...string) {
 		if err == nil || !strings.Contains(err.Error(), word) {
 			t.Errorf("error %v does not say %q", err, word)
 		}
-	}
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
 	}
 }

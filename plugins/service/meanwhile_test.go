@@ -12,6 +12,7 @@ import (
 
 	"github.com/firedrill-io/firedrill/internal/systemd"
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
 )
 
@@ -55,13 +56,13 @@ func TestUnitChangesMeanwhileOnSystemd(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			if text, _ := os.ReadFile(path); string(text) != notesFile {
 				_ = os.Remove(path) // perhaps a link
-				must(t, grouptest.WriteUnits(files))
+				faulttest.Must(t, grouptest.WriteUnits(files))
 			}
 			grouptest.StartUnits(t, notes) // which ends its rival
 			s := New()
-			change := prepare(t, Params{Service: notes})
-			must(t, s.Apply(t.Context(), here, change, 0, in(time.Minute)))
-			must(t, grouptest.Ask(func(_ context.Context, m *systemd.Manager) error { return c.change(t, m) }))
+			change := faulttest.Prepare(t, New(), here, Params{Service: notes})
+			faulttest.Must(t, s.Apply(t.Context(), here, change, 0, in(time.Minute)))
+			faulttest.Must(t, grouptest.Ask(func(_ context.Context, m *systemd.Manager) error { return c.change(t, m) }))
 			if o := observe(t, New(), change); !strings.Contains(o.Detail, c.says) {
 				t.Errorf("observed %s, %s: %s; want %q", o.State, o.Dose, o.Detail, c.says)
 			}
@@ -69,7 +70,7 @@ func TestUnitChangesMeanwhileOnSystemd(t *testing.T) {
 			if !errors.Is(err, c.reverts) || c.reverts == nil && err != nil {
 				t.Errorf("revert: error %v, want %v", err, c.reverts)
 			}
-			must(t, New().Revert(t.Context(), here, change)) // nothing is left to be done
+			faulttest.Must(t, New().Revert(t.Context(), here, change)) // nothing is left to be done
 			if u := grouptest.ReadUnit(t, notes); u.Running() != c.runs {
 				t.Errorf("%s is %s and %s", u.Name, u.Load, u.Active)
 			}
@@ -84,12 +85,15 @@ func TestUnitChangesMeanwhileOnSystemd(t *testing.T) {
 func TestChangedSincePrepareOnSystemd(t *testing.T) {
 	grouptest.Units(t, map[string]string{notes: notesFile})
 	grouptest.StartUnits(t, notes)
-	c := prepare(t, Params{Service: notes})
-	ask := func(fn func(context.Context, *systemd.Manager) error) { t.Helper(); must(t, grouptest.Ask(fn)) }
+	c := faulttest.Prepare(t, New(), here, Params{Service: notes})
+	ask := func(fn func(context.Context, *systemd.Manager) error) {
+		t.Helper()
+		faulttest.Must(t, grouptest.Ask(fn))
+	}
 	apply := func(want error) {
 		t.Helper()
 		mustBe(t, New().Apply(t.Context(), here, c, 0, in(time.Minute)), want)
-		must(t, New().Revert(t.Context(), here, c))
+		faulttest.Must(t, New().Revert(t.Context(), here, c))
 	}
 	// A boot clears the masks and starts what it starts: nothing is touched.
 	booted := fault.Target{BootID: "another boot"}
@@ -126,13 +130,13 @@ func TestRevertFromEveryStepOnSystemd(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := prepare(t, Params{Service: notes})
+			c := faulttest.Prepare(t, New(), here, Params{Service: notes})
 			s := New()
 			p := s.plan(t.Context(), c)
 			p.Round = func() ([]Life, int, error) { return []Life{c.Before}, 0, mask(c.Masks) }
-			must(t, s.runner.Apply(p, in(time.Minute), fault.Logger(t.Context())))
-			must(t, grouptest.Ask(func(ctx context.Context, m *systemd.Manager) error { return stopAt(ctx, m, c) }))
-			must(t, New().Revert(t.Context(), here, c))
+			faulttest.Must(t, s.runner.Apply(p, in(time.Minute), fault.Logger(t.Context())))
+			faulttest.Must(t, grouptest.Ask(func(ctx context.Context, m *systemd.Manager) error { return stopAt(ctx, m, c) }))
+			faulttest.Must(t, New().Revert(t.Context(), here, c))
 			if after := states(t); after != before {
 				t.Errorf("found\n%s\nand left\n%s", before, after)
 			}
@@ -146,9 +150,9 @@ func TestStartLimitOfOurMakingOnSystemd(t *testing.T) {
 	file := strings.Replace(notesFile, "StartLimitIntervalSec=0", "StartLimitIntervalSec=1h\nStartLimitBurst=1", 1)
 	grouptest.Units(t, map[string]string{notes: file})
 	grouptest.StartUnits(t, notes)
-	c := prepare(t, Params{Service: notes})
-	must(t, New().Apply(t.Context(), here, c, 0, in(time.Minute)))
-	must(t, New().Revert(t.Context(), here, c))
+	c := faulttest.Prepare(t, New(), here, Params{Service: notes})
+	faulttest.Must(t, New().Apply(t.Context(), here, c, 0, in(time.Minute)))
+	faulttest.Must(t, New().Revert(t.Context(), here, c))
 	if u := grouptest.ReadUnit(t, notes); !u.Running() {
 		t.Errorf("%s is %s (%s)", u.Name, u.Active, u.Result)
 	}
@@ -158,7 +162,7 @@ func TestStartLimitOfOurMakingOnSystemd(t *testing.T) {
 // with the reason.
 func TestRefusalsOnSystemd(t *testing.T) {
 	self, err := os.Executable()
-	must(t, err)
+	faulttest.Must(t, err)
 	sleep := "[Service]\nExecStart=/bin/sleep 1000\n"
 	grouptest.Units(t, map[string]string{
 		notes:                notesFile,
@@ -173,7 +177,7 @@ func TestRefusalsOnSystemd(t *testing.T) {
 	})
 	t.Cleanup(func() { _ = os.Remove("/run/fd-calls.sock") })
 	grouptest.StartUnits(t, "fd-below.service", "fd-agent.service", "fd-limit.service", "fd-calls.socket")
-	must(t, os.Symlink("/dev/null", "/run/systemd/system/fd-none.service"))
+	faulttest.Must(t, os.Symlink("/dev/null", "/run/systemd/system/fd-none.service"))
 	t.Cleanup(func() { _ = os.Remove("/run/systemd/system/fd-none.service"); grouptest.Reload(t) })
 	grouptest.Reload(t)
 	for name, c := range map[string]struct {
@@ -194,33 +198,25 @@ func TestRefusalsOnSystemd(t *testing.T) {
 		"not running":          {Params{Service: notes, Action: restart}, "service", "does not run"},
 		"too often":            {Params{Service: "fd-limit", Action: restart, Every: "12s"}, "every", "more than 12s"},
 	} {
-		_, err := New().Prepare(t.Context(), here, c.p)
-		var refused *fault.RefusedError
-		if !errors.As(err, &refused) || refused.Field != c.field || !strings.Contains(err.Error(), c.says) {
-			t.Errorf("%s: error %v, want a refusal of %s that says %q", name, err, c.field, c.says)
-		}
+		faulttest.PrepareRefused(t, New(), here, c.p, c.field, c.says)
 	}
 	if _, err := New().Prepare(t.Context(), here, Params{Service: "fd-limit", Action: restart, Every: "13s"}); err != nil {
 		t.Errorf("just seldom enough: %v", err)
 	}
 	grouptest.StartUnits(t, notes)
-	must(t, os.WriteFile("/run/systemd/system/"+notes, []byte(notesFile+"# edited\n"), 0o644))
-	must(t, os.Chtimes("/run/systemd/system/"+notes, time.Now(), time.Now().Add(time.Second)))
-	_, err = New().Prepare(t.Context(), here, Params{Service: notes})
-	var refused *fault.RefusedError
-	if !errors.As(err, &refused) || !strings.Contains(err.Error(), "daemon-reload first") {
-		t.Errorf("file changed on disk: error %v", err)
-	}
+	faulttest.Must(t, os.WriteFile("/run/systemd/system/"+notes, []byte(notesFile+"# edited\n"), 0o644))
+	faulttest.Must(t, os.Chtimes("/run/systemd/system/"+notes, time.Now(), time.Now().Add(time.Second)))
+	faulttest.PrepareRefused(t, New(), here, Params{Service: notes}, "service", "daemon-reload first")
 }
 
 // connected is the service that systemd starts for a connection of ours.
 func connected(t *testing.T) (name string) {
 	t.Helper()
 	c, err := net.Dial("unix", "/run/fd-calls.sock")
-	must(t, err)
+	faulttest.Must(t, err)
 	t.Cleanup(func() { _ = c.Close() })
 	for end := time.Now().Add(10 * time.Second); name == "" && time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		must(t, grouptest.Ask(func(ctx context.Context, m *systemd.Manager) error {
+		faulttest.Must(t, grouptest.Ask(func(ctx context.Context, m *systemd.Manager) error {
 			all, err := m.Services(ctx)
 			if i := slices.IndexFunc(all, func(s string) bool {
 				return strings.HasPrefix(s, "fd-calls@") && s != "fd-calls@.service"
