@@ -4,12 +4,16 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc"
+
+	"github.com/firedrill-io/firedrill/plugins/internal/faultpb"
 )
 
 type params struct {
@@ -47,6 +51,42 @@ func (*probe) Observe(context.Context, Target, record) (Observation, error) {
 	return Observation{}, nil
 }
 func (*probe) Revert(context.Context, Target, record) error { return nil }
+
+// lost is a plugin whose target is gone.
+type lost struct{ probe }
+
+func (*lost) Observe(context.Context, Target, record) (Observation, error) {
+	return Observation{State: Partial, Dose: InForce, Asked: []Measure{{Name: "n"}}}, fmt.Errorf("%w: no such group", ErrGone)
+}
+
+// What a target that is gone had of a fault went with it; also across the wire, as
+// a plugin in another language answers.
+func TestGoneIsAbsent(t *testing.T) {
+	pb := observationPB((&lost{}).Observe(t.Context(), Target{}, record{}))
+	for name, observe := range map[string]func() (Observation, error){
+		"driver": func() (Observation, error) {
+			return NewDriver(&lost{}).Observe(t.Context(), Target{}, json.RawMessage("{}"))
+		},
+		"client": func() (Observation, error) {
+			return client{pb: answers{observed: pb}}.Observe(t.Context(), Target{}, nil)
+		},
+	} {
+		o, err := observe()
+		if err != nil || o.State != Absent || o.Dose != NotInForce || len(o.Asked) != 1 || !strings.Contains(o.Detail, "no such group") {
+			t.Errorf("%s: %+v, %v", name, o, err)
+		}
+	}
+}
+
+// answers is a plugin on the other end of the wire.
+type answers struct {
+	faultpb.FaultClient
+	observed *faultpb.ObserveResponse
+}
+
+func (a answers) Observe(context.Context, *faultpb.ObserveRequest, ...grpc.CallOption) (*faultpb.ObserveResponse, error) {
+	return a.observed, nil
+}
 
 func TestParametersAreStrict(t *testing.T) {
 	d := NewDriver(&probe{})

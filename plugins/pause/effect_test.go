@@ -130,7 +130,7 @@ func TestSpared(t *testing.T) {
 	dir, path := grouptest.New(t, grouptest.V2)
 	c := faulttest.Prepare(t, Plugin{}, here, Params{Selection: scope.Selection{Scope: scope.Scope{Group: path}}})
 	grouptest.Self(t, dir)
-	faulttest.Refused(t, Plugin{}.Apply(t.Context(), here, c, 0, 0), "group")
+	faulttest.Refused(t, Plugin{}.Apply(t.Context(), here, c, 0, 0), "")
 	faulttest.PrepareRefused(t, Plugin{}, here, Params{Selection: scope.Selection{Scope: scope.Scope{Group: path}}}, "group")
 	if got := grouptest.Text(t, dir, "cgroup.freeze"); got != "0" {
 		t.Errorf("cgroup.freeze is %s", got)

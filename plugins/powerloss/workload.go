@@ -147,10 +147,6 @@ func canLose(t fault.Target, f group.Freezer) error {
 
 // findFileSystems refuses what carries more than the groups' own data.
 func (w *workload) findFileSystems(t fault.Target, p Params) error {
-	inside, err := w.inside()
-	if err != nil {
-		return err
-	}
 	for i, path := range p.FileSystems {
 		field := fmt.Sprintf("file_systems[%d]", i)
 		f, err := filesystem.FindMounted(field, path, t)
@@ -160,7 +156,7 @@ func (w *workload) findFileSystems(t fault.Target, p Params) error {
 		if err := f.CanShut(field); err != nil {
 			return err
 		}
-		holder, err := f.Holder(inside)
+		holder, err := f.Holder(w.members)
 		if err != nil {
 			return err
 		}
@@ -172,8 +168,8 @@ func (w *workload) findFileSystems(t fault.Target, p Params) error {
 	return nil
 }
 
-// inside picks the processes of the groups.
-func (w *workload) inside() (func(pid int) bool, error) {
+// members are the processes of the groups.
+func (w *workload) members() (map[int]bool, error) {
 	members := map[int]bool{}
 	for _, f := range w.Groups {
 		pids, err := f.Group.Processes()
@@ -184,7 +180,7 @@ func (w *workload) inside() (func(pid int) bool, error) {
 			members[pid] = true
 		}
 	}
-	return func(pid int) bool { return members[pid] }, nil
+	return members, nil
 }
 
 // called is the name for reports: only what loses unsynced data is a loss of power.

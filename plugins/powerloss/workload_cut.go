@@ -83,15 +83,11 @@ func (w *workload) unchanged(t fault.Target) error {
 			return fmt.Errorf("%w: somebody froze %s", fault.ErrChanged, f.Group.Path)
 		}
 	}
-	inside, err := w.inside()
-	if err != nil {
-		return err
-	}
 	for _, f := range w.FileSystems {
 		if err := f.Same(); err != nil {
 			return err
 		}
-		holder, err := f.Holder(inside)
+		holder, err := f.Holder(w.members)
 		if err != nil {
 			return err
 		}

@@ -180,7 +180,7 @@ func TestRefusalsOnSystemd(t *testing.T) {
 	faulttest.Must(t, os.Symlink("/dev/null", "/run/systemd/system/fd-none.service"))
 	t.Cleanup(func() { _ = os.Remove("/run/systemd/system/fd-none.service"); grouptest.Reload(t) })
 	grouptest.Reload(t)
-	for name, c := range map[string]struct {
+	for _, c := range map[string]struct {
 		p     Params
 		field string
 		says  string

@@ -13,15 +13,20 @@ import (
 )
 
 // Holder names a process that keeps the file system from being let go of and is
-// none of those that inside picks: it has a file of it open, or sees a mount of it
+// none of those that members lists: it has a file of it open, or sees a mount of it
 // that does not go with those of the caller's namespace. "" if there is none.
-func (m Mounted) Holder(inside func(pid int) bool) (string, error) {
+func (m Mounted) Holder(members func() (map[int]bool, error)) (string, error) {
 	all, err := process.All()
 	if err != nil {
 		return "", err
 	}
+	// Asked for afterwards: a child of a member would else pass for a stranger.
+	inside, err := members()
+	if err != nil {
+		return "", err
+	}
 	for _, p := range all {
-		if inside(p.PID) {
+		if inside[p.PID] {
 			continue
 		}
 		if what := m.heldBy(p.PID); what != "" {
@@ -57,7 +62,7 @@ func (m Mounted) heldBy(pid int) string {
 }
 
 // seenBy looks through the mount namespaces of others.
-func (m Mounted) seenBy(all []process.ID, inside func(pid int) bool) (string, error) {
+func (m Mounted) seenBy(all []process.ID, inside map[int]bool) (string, error) {
 	own := link("/proc/self/ns/mnt")
 	see := map[string][]Mount{}        // by namespace
 	outside := map[string]process.ID{} // a process of it that is not inside
@@ -67,7 +72,7 @@ func (m Mounted) seenBy(all []process.ID, inside func(pid int) bool) (string, er
 		if ns == "" || ns == own {
 			continue
 		}
-		if !inside(p.PID) {
+		if !inside[p.PID] {
 			outside[ns] = p
 		}
 		if _, seen := see[ns]; !seen {

@@ -186,9 +186,11 @@ func (m Mounted) released() bool {
 	return errors.Is(err, fs.ErrNotExist)
 }
 
+func nobody() (map[int]bool, error) { return nil, nil }
+
 // stillHeld names who keeps the file system, as far as it can be known.
 func (m Mounted) stillHeld() error {
-	who, err := m.Holder(func(int) bool { return false })
+	who, err := m.Holder(nobody)
 	if err != nil || who == "" {
 		who = "something that is no process"
 	}
