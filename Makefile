@@ -62,22 +62,29 @@ test: setup build bin/stores ## every test this machine can run
 # What is tried on a typical host, booted for it: a stock kernel, cgroup v2
 # alone, no KVM; one machine without systemd and one with it, each for all its
 # packages. See docs/vm-tests.md.
-VM_PACKAGES := ./internal/cgroup ./plugins/internal/bpf ./plugins/internal/group ./plugins/cpu ./plugins/memory ./plugins/partition
+VM_PACKAGES := ./plugins/partition ./plugins/memory ./internal/cgroup ./plugins/internal/bpf ./plugins/internal/group
+VM_MEASURES := ./plugins/cpu
 # Faults on the whole host, and containers, are not another thing there.
 VM_SKIP     := Conformance/a_port|Systemd|Burn|Fill|Reserve|Pressure|Victim|Container
 VM_SYSTEMD  := ./internal/lab ./plugins/internal/container ./plugins/internal/group ./plugins/cpu ./plugins/io ./plugins/kill ./plugins/memory ./plugins/pause ./plugins/pids ./plugins/service
 VM_RUN      := Systemd|^(TestHostIsItsOwn|TestAgents|TestServices|TestOnAfterLeftovers|TestOwnerGone|TestNamespace|TestDocker)$$
 VM_TEST     := go test -json -count 1 -timeout 9m -p 1
-VM_IN       := bin/vmrun for $(VM_TEST) -exec $(CURDIR)/bin/vmrun
+VM_EXEC     := -exec $(CURDIR)/bin/vmrun
+VM_IN       := bin/vmrun for $(VM_TEST) $(VM_EXEC)
 test-vm: build ## the tests that need a typical host, in a virtual machine
 	@.ci/setup --vm && .ci/vm-image
 	@go build -o bin/ ./internal/vmtest/vmrun
 	@[ -e bin/vm/stamp ] || exit 0; set -o pipefail; { code=0; \
-	$(VM_IN) -skip '$(VM_SKIP)' $(VM_PACKAGES) || code=1; \
+	bin/vmrun for $(MAKE) --no-print-directory vm-alone || code=1; \
 	VMRUN_SYSTEMD=1 $(VM_IN) -run '$(VM_RUN)' $(VM_SYSTEMD) || code=1; \
 	VMRUN_RESETS=1 $(VM_TEST) -run '^TestResetLosesTheSame$$' -exec $(CURDIR)/bin/vmrun ./plugins/powerloss || code=1; \
 	$(VM_TEST) -tags vm -run '^TestRealHost$$' ./internal/e2e || code=1; \
 	exit $$code; } | go run ./internal/need/notrun
+
+.PHONY: vm-alone
+vm-alone: # in the machine without systemd: two packages side by side, then what measures
+	@code=0; $(VM_TEST) -p 2 $(VM_EXEC) -skip '$(VM_SKIP)' $(VM_PACKAGES) || code=1; \
+	$(VM_TEST) $(VM_EXEC) -skip '$(VM_SKIP)' $(VM_MEASURES) || code=1; exit $$code
 
 # Tests that measure a dose (faulttest.Measured) have one of these in their name.
 DOSES       := Accurate|Hold|CutIsWhole|KillsAllOfAGroup|DownAndBack|AllAreReset|Modes|ShiftsAndPutsBack|CutLosesWhatWasNotSynced

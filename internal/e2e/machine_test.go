@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/firedrill-io/firedrill/internal/vmtest"
 )
 
 const machineExperiment = `experiment: one-machine
@@ -34,22 +32,12 @@ func TestMachineLosesItsPower(t *testing.T) {
 	}
 	h.sh("echo 'allow_machine_power: true' > /var/lib/firedrill/policy.yaml")
 	r := h.inject("machine.yaml")
-	h.within(160*time.Second, "the machine is up in another boot", func() bool { now := h.bootID(); return now != "" && now != boot })
+	h.bootedAfter(boot)
 	h.standUp()
 	if code, out := r.wait(); code != 0 {
 		t.Errorf("exit code %d, want 0\n%s\nthe agent says:\n%s", code, out, h.sh("cat /var/log/hostagent"))
 	}
 	h.endedByPower("powerloss")
-}
-
-// bootID is empty while the machine is down. A command that a reset overtakes is
-// never answered, so none is waited for long.
-func (h *realHost) bootID() string {
-	id, err := vmtest.Exec(h.control, 5*time.Second, "/bin/cat", "/proc/sys/kernel/random/boot_id")
-	if err != nil {
-		return ""
-	}
-	return id
 }
 
 // standUp starts the service and the agent, as the first process of this machine

@@ -30,13 +30,15 @@ type realHost struct {
 	broker  string
 }
 
-// services of the host: one that answers, one that wants a whole CPU, one that writes
-// the same to a file that it syncs and to one that it does not.
+// hostUnits are services of the host: one that answers, and runs from the start; one
+// that wants a whole CPU; one that writes the same to a file that it syncs and to one
+// that it does not. The machine is an emulated one: the latter run only where they
+// are needed.
 var hostUnits = map[string]string{
-	"web.service": "[Service]\nType=exec\nExecStart=/job/bin/superapp hello --listen 0.0.0.0:8080 --dir /var/lib/web\nStateDirectory=web\n",
-	"db.service": "[Service]\nType=exec\nRestart=always\nRestartSec=100ms\nExecStartPre=/bin/sh -c 'mountpoint -q /srv/db || { truncate -s 64M /var/tmp/db.img; mkfs.ext4 -q -F /var/tmp/db.img; mkdir -p /srv/db; mount -o loop,noatime /var/tmp/db.img /srv/db; }'\n" +
+	"units/web.service": "[Service]\nType=exec\nExecStart=/job/bin/superapp hello --listen 0.0.0.0:8080 --dir /var/lib/web\nStateDirectory=web\n",
+	"later/db.service": "[Service]\nType=exec\nRestart=always\nRestartSec=100ms\nExecStartPre=/bin/sh -c 'mountpoint -q /srv/db || { truncate -s 64M /var/tmp/db.img; mkfs.ext4 -q -F /var/tmp/db.img; mkdir -p /srv/db; mount -o loop,noatime /var/tmp/db.img /srv/db; }'\n" +
 		"ExecStart=/bin/sh -c 'cd /srv/db; n=0; while :; do n=$((n+1)); echo $n >> lost; echo $n >> kept; sync kept; done'\n",
-	"spin.service": "[Service]\nType=exec\nNice=19\nExecStart=/bin/sh -c 'while :; do :; done'\n",
+	"later/spin.service": "[Service]\nType=exec\nNice=19\nExecStart=/bin/sh -c 'while :; do :; done'\n",
 }
 
 const hostInventory = `inventory: one
@@ -48,12 +50,12 @@ hosts: [{name: h1, site: here, rack: r1, feeds: [grid], address: 10.0.2.15}]
 const hostExperiment = `experiment: one-host
 title: A stock host, cut off and starved
 seed: 1
-clock: {pace: [{to: T+24s, takes: 24s}]}
+clock: {pace: [{to: T+16s, takes: 16s}]}
 hypothesis:
   - {probe: web, http: {get: "http://127.0.0.1:PORT/", expect: 200}, every: 200ms, timeout: 2s, tolerance: {availability: 80%, over: 4s}}
 stages:
-  - {stage: starved, at: T+2s, faults: [{cpu: {quota: 20%, service: spin}, on: {hosts: h1}, until: T+18s, require: exercised}]}
-  - {stage: cut, at: T+7s, faults: [{partition: {to: ["10.0.2.2"], protocol: tcp, ports: ["8080"]}, on: {hosts: h1}, until: T+13s, require: exercised}]}
+  - {stage: starved, at: T+2s, faults: [{cpu: {quota: 20%, service: spin}, on: {hosts: h1}, until: T+12s, require: exercised}]}
+  - {stage: cut, at: T+6s, faults: [{partition: {to: ["10.0.2.2"], protocol: tcp, ports: ["8080"]}, on: {hosts: h1}, until: T+10s, require: exercised}]}
 `
 
 const powerExperiment = `experiment: one-service
@@ -114,7 +116,7 @@ func standingHost(t *testing.T) *realHost {
 	for _, line := range []string{
 		"install -D /job/hostagent /usr/local/bin/hostagent && install -Dm600 /job/command.pub /etc/firedrill/command.pub",
 		fmt.Sprintf("echo FIREDRILL_NATS=%s > /etc/firedrill/hostagent.env && hostname h1 && echo h1 > /etc/hostname", h.fromInside()),
-		"cp /job/hostagent.service /etc/systemd/system/ && systemctl daemon-reload && systemctl enable --now hostagent",
+		"cp /job/hostagent.service /job/later/* /etc/systemd/system/ && systemctl daemon-reload && systemctl enable --now hostagent",
 	} {
 		h.sh(line)
 	}
@@ -134,9 +136,9 @@ func (h *realHost) job() string {
 		h.must(os.MkdirAll(filepath.Dir(filepath.Join(job, name)), 0o755))
 		h.must(os.WriteFile(filepath.Join(job, name), b, 0o755))
 	}
-	h.must(os.Mkdir(filepath.Join(job, "units"), 0o755))
 	for name, text := range hostUnits {
-		h.must(os.WriteFile(filepath.Join(job, "units", name), []byte(text), 0o600))
+		h.must(os.MkdirAll(filepath.Join(job, filepath.Dir(name)), 0o755))
+		h.must(os.WriteFile(filepath.Join(job, name), []byte(text), 0o600))
 	}
 	// The first run makes the keys, and says so.
 	h.must(os.Mkdir(filepath.Join(h.dir, "keys"), 0o700))
@@ -173,6 +175,7 @@ func TestRealHost(t *testing.T) {
 
 // One service is starved, one cut off, and everything as it was afterwards.
 func fromFile(h *realHost) {
+	h.runs("spin")
 	before := h.found()
 	r := h.starving("experiment.yaml")
 	began := h.spun()
@@ -197,7 +200,8 @@ func powerOfService(h *realHost) {
 	if kept, lost := count("kept"), count("lost"); kept == 0 || lost < kept {
 		h.t.Errorf("killed: %d records that were synced, %d that were not", kept, lost)
 	}
-	h.sh("rm -f /srv/db/lost /srv/db/kept; sync; systemctl start db")
+	h.sh("rm -f /srv/db/lost /srv/db/kept; sync")
+	h.runs("db")
 	before, was := h.found(), h.sh(mounts)
 	code, out := h.inject("power.yaml").wait()
 	if code != 0 || !strings.Contains(out, "powerloss") {
@@ -219,6 +223,7 @@ func powerOfService(h *realHost) {
 // The agent dies: its guardian reverts, systemd starts another agent, and the
 // run proves nothing.
 func agentKilled(h *realHost) {
+	h.runs("spin")
 	before := h.found()
 	r := h.starving("experiment.yaml")
 	h.sh("systemctl kill --signal=KILL --kill-whom=main hostagent")
@@ -234,7 +239,6 @@ func agentKilled(h *realHost) {
 // looks at every device, leaves it alone, also when it reads its units anew.
 func labOnIt(h *realHost) {
 	before := h.found()
-	h.sh("systemctl stop spin")
 	h.sh("systemd-run --quiet --unit=lab-run --property=RemainAfterExit=yes --working-directory=/var/tmp " +
 		"/job/bin/injector run /job/vm --lab --services /job/bin --hostagent /job/hostagent --plain")
 	const scopes = "/sys/fs/cgroup/system.slice/firedrill-*.scope"
@@ -253,29 +257,47 @@ func labOnIt(h *realHost) {
 	if left := h.sh("ls -d " + scopes + " /run/firedrill/labs 2>/dev/null; losetup --list --noheadings | grep -v /var/tmp/db.img; true"); left != "" {
 		h.t.Errorf("left of the lab: %s", left)
 	}
-	h.sh("systemctl stop lab-run; systemctl reset-failed; systemctl start spin")
+	h.sh("systemctl stop lab-run; systemctl reset-failed")
 	h.clean(before)
 }
 
 // longExperiment leaves a host time to boot while its faults are in force.
-var longExperiment = strings.NewReplacer("T+24s, takes: 24s", "T+80s, takes: 80s", "T+18s", "T+75s", "T+13s", "T+75s").Replace(hostExperiment)
+var longExperiment = strings.NewReplacer("T+16s, takes: 16s", "T+60s, takes: 60s", "T+12s", "T+55s", "T+10s", "T+55s").Replace(hostExperiment)
 
 // The host is reset, by its button, in the middle of two faults: the agent of the
 // next boot knows that what was recorded is gone, and the run proves nothing.
 func reset(h *realHost) {
 	h.experiment("long.yaml", longExperiment)
-	before := h.found()
+	h.runs("spin")
+	before, boot := h.found(), h.bootID()
 	r := h.starving("long.yaml")
 	h.within(20*time.Second, "the partition is in force", func() bool { return h.found().filters != before.filters })
 	h.must(h.vm.Reset())
-	h.within(2*time.Minute, "the machine is up again", func() bool { _, err := h.run("true"); return err == nil })
+	h.bootedAfter(boot)
 	h.settled()
+	h.sh("systemctl start spin")
 	h.clean(before)
 	h.endedByPower("cpu", "partition")
 	code, out := r.wait()
 	if code != 2 || !strings.Contains(out, "was booted anew in the middle of the run") {
 		h.t.Errorf("exit code %d, want 2, inconclusive, and why\n%s", code, out)
 	}
+}
+
+// bootID is empty while the machine is down. A command that a reset overtakes is
+// never answered, so none is waited for long.
+func (h *realHost) bootID() string {
+	id, err := vmtest.Exec(h.control, 5*time.Second, "/bin/cat", "/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	return id
+}
+
+// bootedAfter waits for the next boot.
+func (h *realHost) bootedAfter(boot string) {
+	h.t.Helper()
+	h.within(160*time.Second, "the machine is up in another boot", func() bool { now := h.bootID(); return now != "" && now != boot })
 }
 
 // endedByPower: the journal says of the last injections of these kinds how they ended.
@@ -342,6 +364,13 @@ func (h *realHost) quota() string {
 		return err.Error()
 	}
 	return strings.TrimSpace(out)
+}
+
+// runs starts a service for as long as the test takes.
+func (h *realHost) runs(service string) {
+	h.t.Helper()
+	h.sh("systemctl start " + service)
+	h.t.Cleanup(func() { _, _ = h.run("systemctl stop " + service) }) // the machine may be gone
 }
 
 // spun is the CPU time of spin in µs.

@@ -36,11 +36,15 @@ func WriteUnits(files map[string]string) error {
 // RemoveUnits stops the units and removes their files.
 func RemoveUnits(files map[string]string) error {
 	return Ask(func(ctx context.Context, m *systemd.Manager) error {
-		for name := range files {
-			if u, err := m.Unit(ctx, name); err == nil && u.Active != "inactive" {
-				_ = m.Stop(ctx, name) // with another one it requires, perhaps
-				_ = m.ResetFailed(ctx, name)
+		for range 2 { // a timer may have started its service again before it was stopped itself
+			for name := range files {
+				if u, err := m.Unit(ctx, name); err == nil && u.Active != "inactive" {
+					_ = m.Stop(ctx, name) // with another one it requires, perhaps
+					_ = m.ResetFailed(ctx, name)
+				}
 			}
+		}
+		for name := range files {
 			if err := os.Remove(filepath.Join(unitFolder, name)); err != nil && !os.IsNotExist(err) {
 				return err
 			}
