@@ -262,7 +262,7 @@ func labOnIt(h *realHost) {
 }
 
 // longExperiment leaves a host time to boot while its faults are in force.
-var longExperiment = strings.NewReplacer("T+16s, takes: 16s", "T+60s, takes: 60s", "T+12s", "T+55s", "T+10s", "T+55s").Replace(hostExperiment)
+var longExperiment = strings.NewReplacer("T+16s, takes: 16s", "T+45s, takes: 45s", "T+12s", "T+40s", "T+10s", "T+40s").Replace(hostExperiment)
 
 // The host is reset, by its button, in the middle of two faults: the agent of the
 // next boot knows that what was recorded is gone, and the run proves nothing.
