@@ -94,7 +94,8 @@ measure: setup build ## the dose of every fault by meters, here and on a typical
 	@go build -o bin/ ./internal/resultpage ./internal/vmtest/vmrun
 	@set -o pipefail; { code=0; \
 	go test -json -count 1 -timeout 15m -p 1 -run '$(DOSES)' $(addprefix ./plugins/,$(KINDS)) || code=1; \
-	[ ! -e bin/vm/stamp ] || bin/vmrun for $(VM_TEST) -p 1 -run '$(DOSES)' $(addprefix ./plugins/,$(filter-out powerloss,$(KINDS))) || code=1; \
+	[ ! -e bin/vm/stamp ] || bin/vmrun for $(VM_TEST) -p 1 -run '$(DOSES)' $(addprefix ./plugins/,$(filter-out powerloss service,$(KINDS))) || code=1; \
+	[ ! -e bin/vm/stamp ] || VMRUN_SYSTEMD=1 bin/vmrun for $(VM_TEST) -p 1 -run '^TestStopHoldsOnSystemd$$' ./plugins/service || code=1; \
 	exit $$code; } | bin/resultpage -commit $(VERSION) -o docs/results/faults.json faults
 	@go test ./docs/example -run TestFaultPages -update
 
