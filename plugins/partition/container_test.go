@@ -73,8 +73,8 @@ func TestContainerStartedAgain(t *testing.T) {
 	if err := New().Revert(t.Context(), host, c); !errors.Is(err, fault.ErrGone) {
 		t.Errorf("reverted: %v", err)
 	}
-	if o, err := New().Observe(t.Context(), host, c); err != nil || o.Dose != fault.NotInForce {
-		t.Errorf("observed %+v, %v", o, err)
+	if o := faulttest.Observe(t, New(), host, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
+		t.Errorf("observed %+v", o)
 	}
 	if d := cmp.Diff(before, second.Snapshot(t)); d != "" {
 		t.Error(d)
