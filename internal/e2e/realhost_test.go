@@ -294,10 +294,11 @@ func (h *realHost) bootID() string {
 	return id
 }
 
-// bootedAfter waits for the next boot.
+// bootedAfter waits for the next boot, which mostly takes 15 to 20 s and now and then
+// over two minutes in the emulator.
 func (h *realHost) bootedAfter(boot string) {
 	h.t.Helper()
-	h.within(160*time.Second, "the machine is up in another boot", func() bool { now := h.bootID(); return now != "" && now != boot })
+	h.within(4*time.Minute, "the machine is up in another boot", func() bool { now := h.bootID(); return now != "" && now != boot })
 }
 
 // endedByPower: the journal says of the last injections of these kinds how they ended.
