@@ -80,7 +80,7 @@ func TestStopHoldsOnSystemd(t *testing.T) {
 	before := states(t)
 	s := New()
 	c := faulttest.Prepare(t, New(), here, Params{Service: "fd-notes"})
-	if o := observe(t, s, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
+	if o := faulttest.Observe(t, s, here, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
 		t.Errorf("before Apply: observed %s, %s: %s", o.State, o.Dose, o.Detail)
 	}
 	began := time.Now()
@@ -96,7 +96,7 @@ func TestStopHoldsOnSystemd(t *testing.T) {
 	left, err := countProcesses(notes)
 	faulttest.Must(t, err)
 	faulttest.Must(t, s.Apply(t.Context(), here, c, 0, in(time.Minute))) // renewed
-	o := observe(t, New(), c)
+	o := faulttest.Observe(t, New(), here, c)
 	if o.State != fault.Present || o.Dose != fault.Exercised {
 		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
 	}
@@ -126,7 +126,7 @@ func TestWithoutEffectItRunsOnSystemd(t *testing.T) {
 	if gone, err := stopped(main, notes); gone || err != nil {
 		t.Errorf("the service was stopped: %v", err)
 	}
-	if o := observe(t, s, c); o.State != fault.Partial || o.Dose != fault.NotInForce {
+	if o := faulttest.Observe(t, s, here, c); o.State != fault.Partial || o.Dose != fault.NotInForce {
 		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
 	}
 	faulttest.Must(t, s.Revert(t.Context(), here, c))
@@ -146,7 +146,7 @@ func TestIdleServiceStaysIdleOnSystemd(t *testing.T) {
 	if !errors.Is(err, systemd.ErrMasked) {
 		t.Errorf("start: %v, want %v", err, systemd.ErrMasked)
 	}
-	if o := observe(t, s, c); o.State != fault.Present || o.Dose != fault.InForce {
+	if o := faulttest.Observe(t, s, here, c); o.State != fault.Present || o.Dose != fault.InForce {
 		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
 	}
 	faulttest.Must(t, s.Revert(t.Context(), here, c))
@@ -171,12 +171,12 @@ func TestRestartOnSystemd(t *testing.T) {
 			if got := after.Invocation != before.Invocation && anew != main; got != effect {
 				t.Errorf("invocation %s then %s, %s then %s", before.Invocation, after.Invocation, main, anew)
 			}
-			o := observe(t, New(), c)
+			o := faulttest.Observe(t, New(), here, c)
 			if got := o.State == fault.Present && o.Dose == fault.Exercised && o.Achieved[0].Value == 1; got != effect {
 				t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
 			}
 			faulttest.Must(t, New().Revert(t.Context(), here, c))
-			if o := observe(t, New(), c); o.State != fault.Absent {
+			if o := faulttest.Observe(t, New(), here, c); o.State != fault.Absent {
 				t.Errorf("after revert: observed %s", o.State)
 			}
 		})
@@ -194,7 +194,7 @@ func TestRestartsRepeatOnSystemd(t *testing.T) {
 	for end := time.Now().Add(20 * time.Second); len(seen) < 3 && time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		seen[grouptest.ReadUnit(t, notes).Invocation] = true
 	}
-	o := observe(t, New(), c)
+	o := faulttest.Observe(t, New(), here, c)
 	faulttest.Must(t, New().Revert(t.Context(), here, c))
 	if len(seen) < 3 || o.Achieved[0].Value < 2 {
 		t.Errorf("%d invocations; observed %s: %s", len(seen), o.State, o.Detail)
@@ -264,13 +264,6 @@ func someoneStartsIt() *faulttest.Disturbance {
 		},
 		Undo: func(*faulttest.Host) error { return nil }, // it runs, as it was found
 	}
-}
-
-func observe(t *testing.T, s *Plugin, c Change) fault.Observation {
-	t.Helper()
-	o, err := s.Observe(t.Context(), here, c)
-	faulttest.Must(t, err)
-	return o
 }
 
 func in(d time.Duration) fault.BootTime { return fault.Now().Add(d) }

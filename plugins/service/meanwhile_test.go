@@ -63,7 +63,7 @@ func TestUnitChangesMeanwhileOnSystemd(t *testing.T) {
 			change := faulttest.Prepare(t, New(), here, Params{Service: notes})
 			faulttest.Must(t, s.Apply(t.Context(), here, change, 0, in(time.Minute)))
 			faulttest.Must(t, grouptest.Ask(func(_ context.Context, m *systemd.Manager) error { return c.change(t, m) }))
-			if o := observe(t, New(), change); !strings.Contains(o.Detail, c.says) {
+			if o := faulttest.Observe(t, New(), here, change); !strings.Contains(o.Detail, c.says) {
 				t.Errorf("observed %s, %s: %s; want %q", o.State, o.Dose, o.Detail, c.says)
 			}
 			err := New().Revert(t.Context(), here, change)

@@ -10,6 +10,7 @@ import (
 	"github.com/firedrill-io/firedrill/internal/cgroup"
 	"github.com/firedrill-io/firedrill/internal/netns"
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/container"
 	"github.com/firedrill-io/firedrill/plugins/internal/containertest"
 	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
@@ -33,11 +34,11 @@ func TestLayouts(t *testing.T) {
 		t.Run(layout, func(t *testing.T) {
 			dir, path := grouptest.New(t, grouptest.V2)
 			group := strings.ReplaceAll(name, "ID", id)
-			must(t, mkdirAll(dir, group))
+			faulttest.Must(t, mkdirAll(dir, group))
 			c, err := container.Find(id[:12])
-			must(t, err)
+			faulttest.Must(t, err)
 			v2, err := cgroup.V2()
-			must(t, err)
+			faulttest.Must(t, err)
 			if got, want := c.Paths[v2.Mount], filepath.Join(path, strings.TrimSuffix(group, "/init.scope")); got != want || c.ID != id {
 				t.Errorf("found %s at %s, want %s", c.ID, got, want)
 			}
@@ -50,7 +51,7 @@ func TestNoContainers(t *testing.T) {
 	id := containertest.ID("4c01db0b339d")
 	for _, name := range []string{"libpod-conmon-ID.scope", "crio-conmon-ID.scope", "var-lib-docker-overlay2-ID-merged.mount", "docker-ID0.scope", "docker-ID.service"} {
 		dir, _ := grouptest.New(t, grouptest.V2)
-		must(t, mkdirAll(dir, strings.ReplaceAll(name, "ID", id)))
+		faulttest.Must(t, mkdirAll(dir, strings.ReplaceAll(name, "ID", id)))
 	}
 	mustRefuse(t, id, "no control group of this host")
 }
@@ -59,7 +60,7 @@ func TestNoContainers(t *testing.T) {
 func TestAmbiguous(t *testing.T) {
 	dir, _ := grouptest.New(t, grouptest.V2)
 	one, other := containertest.ID("77ab77ab77ab1"), containertest.ID("77ab77ab77ab2")
-	must(t, errors.Join(mkdirAll(dir, one), mkdirAll(dir, other)))
+	faulttest.Must(t, errors.Join(mkdirAll(dir, one), mkdirAll(dir, other)))
 	mustRefuse(t, "77ab77ab77ab", one+", "+other)
 	mustRefuse(t, "77ab77ab77a", "is no id")
 	mustRefuse(t, "77AB77AB77AB", "is no id")
@@ -75,26 +76,26 @@ func TestNamespace(t *testing.T) {
 	id := containertest.ID("4c01db0b339e")
 	run := containertest.Start(t, containertest.Spec{ID: id, Role: processtest.Idle})
 	c, err := container.Find(id)
-	must(t, err)
+	faulttest.Must(t, err)
 	n, ns, err := c.Namespace()
-	must(t, err)
+	faulttest.Must(t, err)
 	if own, err := netns.Inode(""); err != nil || own == n.Inode || n.First.PID != run.PID {
 		t.Fatalf("namespace %+v of pid %d, own is %d: %v", n, run.PID, own, err)
 	}
-	must(t, n.Check())
+	faulttest.Must(t, n.Check())
 	run.Stop(t)
 	if err := n.Check(); !errors.Is(err, fault.ErrGone) {
 		t.Errorf("after its end: %v", err)
 	}
 	// The namespace lives as long as somebody holds it: here a program in it.
 	var held *processtest.Program
-	must(t, ns.Do(func() error {
+	faulttest.Must(t, ns.Do(func() error {
 		held = processtest.Start(t, "held", processtest.Idle)
 		return nil
 	}))
 	again, err := n.Open()
-	must(t, err)
-	must(t, errors.Join(again.Close(), ns.Close(), held.Kill()))
+	faulttest.Must(t, err)
+	faulttest.Must(t, errors.Join(again.Close(), ns.Close(), held.Kill()))
 	_, _ = held.Wait()
 	containertest.Start(t, containertest.Spec{ID: id, Role: processtest.Idle})
 	if _, err := n.Open(); !errors.Is(err, fault.ErrGone) {
@@ -106,12 +107,12 @@ func TestNamespace(t *testing.T) {
 func TestDocker(t *testing.T) {
 	_, id := containertest.Docker(t, processtest.Idle)
 	c, err := container.Find(id[:12])
-	must(t, err)
+	faulttest.Must(t, err)
 	if c.ID != id || len(c.Paths) == 0 {
 		t.Errorf("found %+v, Docker says %s", c, id)
 	}
 	n, ns, err := c.Namespace()
-	must(t, err)
+	faulttest.Must(t, err)
 	defer ns.Close()
 	if own, err := netns.Inode(""); err != nil || own == n.Inode {
 		t.Errorf("namespace %+v, own is %d: %v", n, own, err)
@@ -135,13 +136,6 @@ func mustRefuse(t *testing.T, id, says string) {
 	var refused *fault.RefusedError
 	if !errors.As(err, &refused) || refused.Field != "container" || !strings.Contains(err.Error(), says) {
 		t.Errorf("%s: error %v, want a refusal of container that says %s", id, err, says)
-	}
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
 	}
 }
 

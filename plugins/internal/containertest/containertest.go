@@ -15,6 +15,7 @@ import (
 	"github.com/firedrill-io/firedrill/internal/cgroup"
 	"github.com/firedrill-io/firedrill/internal/need"
 	"github.com/firedrill-io/firedrill/internal/proc"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/container"
 	"github.com/firedrill-io/firedrill/plugins/internal/process"
 	"github.com/firedrill-io/firedrill/plugins/internal/processtest"
@@ -67,12 +68,12 @@ func Start(t testing.TB, s Spec) *Container {
 		c.by = containerd{}
 	} else if s.Parent == "" {
 		s.Parent = fmt.Sprintf("/containertest-%d-%d", os.Getpid(), time.Now().UnixNano())
-		t.Cleanup(func() { must(t, remove(s.Parent)) })
+		t.Cleanup(func() { faulttest.Must(t, remove(s.Parent)) })
 	}
 	root := rootOf(c.home)
-	must(t, errors.Join(os.Mkdir(root, 0o755), processtest.Copy(filepath.Join(root, "program"))))
+	faulttest.Must(t, errors.Join(os.Mkdir(root, 0o755), processtest.Copy(filepath.Join(root, "program"))))
 	how, err := c.by.run(c.home, s)
-	must(t, err)
+	faulttest.Must(t, err)
 	c.Program = processtest.Run(t, how)
 	t.Cleanup(func() { c.Stop(t) })
 	// The program may speak before it is written down which process it is.
@@ -91,7 +92,7 @@ func Start(t testing.TB, s Spec) *Container {
 func Service(t testing.TB, name string) {
 	t.Helper()
 	p, err := proc.Start(proc.Spec{Path: "/usr/bin/systemctl", Args: []string{"start", name}, Stderr: os.Stderr})
-	must(t, err)
+	faulttest.Must(t, err)
 	if code, err := p.Wait(); code != 0 || err != nil {
 		t.Fatalf("start service %s: code %d, %v", name, code, err)
 	}
@@ -101,9 +102,9 @@ func Service(t testing.TB, name string) {
 func (c *Container) Stop(t testing.TB) {
 	t.Helper()
 	p, err := proc.Start(c.by.stop(c.home, c.ID))
-	must(t, err)
+	faulttest.Must(t, err)
 	_, err = p.Wait()
-	must(t, err)
+	faulttest.Must(t, err)
 	_, _ = c.Wait()
 }
 
@@ -127,11 +128,4 @@ func remove(path string) error {
 		err = errors.Join(err, cgroup.Remove(filepath.Join(h.Mount, path), 5*time.Second))
 	}
 	return err
-}
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }

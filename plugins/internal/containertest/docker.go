@@ -11,6 +11,7 @@ import (
 
 	"github.com/firedrill-io/firedrill/internal/need"
 	"github.com/firedrill-io/firedrill/internal/proc"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/processtest"
 )
 
@@ -25,20 +26,20 @@ func Docker(t testing.TB, role processtest.Role) (p *processtest.Program, id str
 	const image = "firedrill-test"
 	home := t.TempDir()
 	archive, idFile := filepath.Join(home, "image.tar"), filepath.Join(home, "id")
-	must(t, pack(archive))
+	faulttest.Must(t, pack(archive))
 	load, err := proc.Start(proc.Spec{Path: docker, Args: []string{"import", archive, image}, Stderr: os.Stderr})
-	must(t, err)
+	faulttest.Must(t, err)
 	if code, err := load.Wait(); code != 0 || err != nil {
 		t.Fatalf("docker import: code %d, %v", code, err)
 	}
 	// The machine has AppArmor in its kernel and nothing that loads profiles.
 	p = processtest.Run(t, proc.Spec{Path: docker, Args: []string{"run", "--rm", "--interactive", "--network", "none", "--security-opt", "apparmor=unconfined", "--cidfile", idFile, image, "/program", string(role)}})
 	b, err := os.ReadFile(idFile)
-	must(t, err)
+	faulttest.Must(t, err)
 	id = strings.TrimSpace(string(b))
 	t.Cleanup(func() {
 		kill, err := proc.Start(proc.Spec{Path: docker, Args: []string{"kill", id}})
-		must(t, err)
+		faulttest.Must(t, err)
 		_, _ = kill.Wait()
 	})
 	return p, id

@@ -32,15 +32,15 @@ func Ext4(t testing.TB, size int64, options ...string) (dir, device string) {
 		mkfs = "/sbin/mkfs.ext4"
 	}
 	p, err := proc.Start(proc.Spec{Path: mkfs, Args: append(append([]string{"-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0"}, options...), image.Name()), Stderr: os.Stderr})
-	must(t, err)
+	faulttest.Must(t, err)
 	if code, err := p.Wait(); err != nil || code != 0 {
 		t.Fatalf("mkfs.ext4: exit code %d, %v", code, err)
 	}
 	loop := attach(t, image)
 	defer loop.Close()
 	dir = filepath.Join(t.TempDir(), "disk")
-	must(t, os.Mkdir(dir, 0o755))
-	must(t, unix.Mount(loop.Name(), dir, "ext4", 0, ""))
+	faulttest.Must(t, os.Mkdir(dir, 0o755))
+	faulttest.Must(t, unix.Mount(loop.Name(), dir, "ext4", 0, ""))
 	t.Cleanup(func() { unmount(t, dir) })
 	return dir, loop.Name()
 }
@@ -49,9 +49,9 @@ func Ext4(t testing.TB, size int64, options ...string) (dir, device string) {
 // files, and what is free.
 func Listing(t testing.TB, dir string) []string {
 	t.Helper()
-	must(t, syncfs(dir)) // what was just deleted is free after that
+	faulttest.Must(t, syncfs(dir)) // what was just deleted is free after that
 	var s unix.Statfs_t
-	must(t, unix.Statfs(dir, &s))
+	faulttest.Must(t, unix.Statfs(dir, &s))
 	return append(faulttest.Listing(t, []string{dir}, dir), fmt.Sprintf("free blocks=%d available=%d inodes=%d", s.Bfree, s.Bavail, s.Ffree))
 }
 
@@ -73,29 +73,29 @@ func Device(t testing.TB, size int64) (path, number string) {
 	loop := attach(t, image)
 	t.Cleanup(func() { _ = loop.Close() })
 	var st unix.Stat_t
-	must(t, unix.Fstat(int(loop.Fd()), &st))
+	faulttest.Must(t, unix.Fstat(int(loop.Fd()), &st))
 	return loop.Name(), fmt.Sprintf("%d:%d", unix.Major(st.Rdev), unix.Minor(st.Rdev))
 }
 
 // imageOf makes an image in memory, which goes with the test.
 func imageOf(t testing.TB, size int64) *os.File {
 	image, err := os.CreateTemp("/dev/shm", digesttest.Name()+"-*.img")
-	must(t, err)
+	faulttest.Must(t, err)
 	t.Cleanup(func() { _ = os.Remove(image.Name()) })
-	must(t, image.Truncate(size))
+	faulttest.Must(t, image.Truncate(size))
 	return image
 }
 
 // attach connects the image to a free loop device, which goes with its last user.
 func attach(t testing.TB, image *os.File) *os.File {
 	ctl, err := os.OpenFile("/dev/loop-control", os.O_RDWR, 0)
-	must(t, err)
+	faulttest.Must(t, err)
 	defer ctl.Close()
 	for range 100 { // somebody else may take the free device first
 		n, err := unix.IoctlRetInt(int(ctl.Fd()), unix.LOOP_CTL_GET_FREE)
-		must(t, err)
+		faulttest.Must(t, err)
 		loop, err := os.OpenFile(fmt.Sprintf("/dev/loop%d", n), os.O_RDWR, 0)
-		must(t, err)
+		faulttest.Must(t, err)
 		cfg := unix.LoopConfig{Fd: uint32(image.Fd())}
 		cfg.Info.Flags = unix.LO_FLAGS_AUTOCLEAR
 		copy(cfg.Info.File_name[:], image.Name())
@@ -121,13 +121,6 @@ func unmount(t testing.TB, dir string) {
 	}
 }
 
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // inOwnMounts marks a test binary that OwnMounts has run anew.
 const inOwnMounts = "FIREDRILL_TEST_OWN_MOUNTS"
 
@@ -144,13 +137,13 @@ func OwnMounts(t *testing.T) bool {
 	runtime.LockOSThread() // the kernel kills the child when the thread that made it ends
 	defer runtime.UnlockOSThread()
 	out, err := os.CreateTemp(t.TempDir(), "out")
-	must(t, err)
+	faulttest.Must(t, err)
 	defer out.Close()
 	p, err := proc.Start(proc.Spec{
 		Path: proc.Self, Args: []string{"-test.run=^" + t.Name() + "$", "-test.v"}, Env: append(os.Environ(), inOwnMounts+"=1"),
 		Stdout: out, Stderr: out, Attr: &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL},
 	})
-	must(t, err)
+	faulttest.Must(t, err)
 	code, err := p.Wait()
 	text, _ := os.ReadFile(out.Name())
 	if err != nil || code != 0 {

@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 // and the refusal names it.
 func TestSpared(t *testing.T) {
 	dir, path := grouptest.New(t, "cpu")
-	must(t, cgroup.Create(dir+"/below"))
+	faulttest.Must(t, cgroup.Create(dir+"/below"))
 	mustBeRefused := func(name string) {
 		t.Helper()
 		var refused *fault.RefusedError
@@ -35,18 +35,18 @@ func TestSpared(t *testing.T) {
 	if _, err := group.Find("cpu", scope.Scope{Group: path}); err != nil {
 		t.Errorf("a group of services alone: %v", err)
 	}
-	must(t, load.Kill())
+	faulttest.Must(t, load.Kill())
 	ssh := grouptest.Named(t, "sshd", dir+"/below")
 	mustBeRefused("sshd")
-	must(t, ssh.Kill())
+	faulttest.Must(t, ssh.Kill())
 	_, _ = ssh.Wait()
 	self := grouptest.Self(t, dir+"/below")
 	mustBeRefused("Firedrill itself")
-	must(t, self.Kill())
+	faulttest.Must(t, self.Kill())
 	_, _ = self.Wait()
-	must(t, cgroup.Enter(dir))
+	faulttest.Must(t, cgroup.Enter(dir))
 	mustBeRefused("carries this plugin")
-	must(t, cgroup.Enter(strings.TrimSuffix(dir, path)))
+	faulttest.Must(t, cgroup.Enter(strings.TrimSuffix(dir, path)))
 	path = "/"
 	mustBeRefused("whole host")
 }
@@ -67,11 +67,11 @@ func TestSparedAtApply(t *testing.T) {
 // A group that is gone is not made again, and one that was made anew is not touched.
 func TestGone(t *testing.T) {
 	dir, _, s := setting(t)
-	must(t, s.Apply(fault.Target{}))
+	faulttest.Must(t, s.Apply(fault.Target{}))
 	if err := s.Revert(fault.Target{BootID: "another boot"}); !errors.Is(err, fault.ErrGone) {
 		t.Errorf("revert after a boot: error %v, want %v", err, fault.ErrGone)
 	}
-	must(t, os.Remove(dir))
+	faulttest.Must(t, os.Remove(dir))
 	for _, act := range []func(fault.Target) error{s.Apply, s.Revert} {
 		if err := act(fault.Target{}); !errors.Is(err, fault.ErrGone) {
 			t.Errorf("error %v, want %v", err, fault.ErrGone)
@@ -80,8 +80,8 @@ func TestGone(t *testing.T) {
 	if _, err := os.Stat(dir); err == nil {
 		t.Error("the group was made again")
 	}
-	must(t, cgroup.Create(dir))
-	must(t, cgroup.Write(dir, s.File, s.After))
+	faulttest.Must(t, cgroup.Create(dir))
+	faulttest.Must(t, cgroup.Write(dir, s.File, s.After))
 	if err := s.Revert(fault.Target{}); !errors.Is(err, fault.ErrGone) {
 		t.Errorf("revert of another group: error %v, want %v", err, fault.ErrGone)
 	}
@@ -93,7 +93,7 @@ func TestGone(t *testing.T) {
 // A third value is somebody else's.
 func TestOthersValueStays(t *testing.T) {
 	dir, _, s := setting(t)
-	must(t, cgroup.Write(dir, s.File, "333"))
+	faulttest.Must(t, cgroup.Write(dir, s.File, "333"))
 	if err := s.Apply(fault.Target{}); !errors.Is(err, fault.ErrChanged) {
 		t.Errorf("apply: error %v, want %v", err, fault.ErrChanged)
 	}
@@ -113,7 +113,7 @@ func TestRoundedValueIsPutBack(t *testing.T) {
 	}
 	dir, path := grouptest.New(t, "memory", [2]string{file, "734003200"})
 	g, err := group.Find("memory", scope.Scope{Group: path})
-	must(t, err)
+	faulttest.Must(t, err)
 	s := group.Setting{Group: g, File: file, Before: "734003200", After: "73400321"}
 	if err := s.Apply(fault.Target{}); err == nil {
 		t.Error("applied")
@@ -131,7 +131,7 @@ func TestPressure(t *testing.T) {
 	}
 	v2 := grouptest.Also(t, grouptest.V2, path)
 	g, err := group.Find("memory", scope.Scope{Group: path})
-	must(t, err)
+	faulttest.Must(t, err)
 	if _, ok := g.Pressure("memory"); ok {
 		t.Error("a group without processes has a pressure")
 	}
@@ -154,13 +154,6 @@ func setting(t *testing.T) (dir, path string, s group.Setting) {
 	}
 	dir, path = grouptest.New(t, "cpu", [2]string{file, "777"})
 	g, err := group.Find("cpu", scope.Scope{Group: path})
-	must(t, err)
+	faulttest.Must(t, err)
 	return dir, path, group.Setting{Group: g, File: file, Before: "777", After: "111"}
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }

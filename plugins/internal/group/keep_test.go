@@ -7,6 +7,7 @@ import (
 
 	"github.com/firedrill-io/firedrill/internal/systemd"
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/group"
 	"github.com/firedrill-io/firedrill/plugins/internal/grouptest"
 )
@@ -19,11 +20,11 @@ func TestKeepOnSystemd(t *testing.T) {
 	grouptest.Units(t, map[string]string{unit: "[Service]\nExecStart=/bin/sleep 1000\nTasksMax=100\n"})
 	grouptest.StartUnits(t, unit)
 	theirs := systemd.DropIn{Unit: unit, Name: "50-TasksMax.conf", Text: "[Service]\nTasksMax=99\n"}
-	must(t, theirs.Write())
+	faulttest.Must(t, theirs.Write())
 	t.Cleanup(func() { _ = os.Remove(theirs.Path()); _ = os.Remove(systemd.MaskPath(unit + ".d")) })
 	grouptest.Reload(t)
 	g, ok, err := group.OfUnit(grouptest.ReadUnit(t, unit).Group)
-	if must(t, err); !ok {
+	if faulttest.Must(t, err); !ok {
 		t.Fatal("the unit has no group")
 	}
 	if k := (group.Group{Mount: g.Mount, Path: "/svc/demo"}).Keep("pids.max", "TasksMax=7"); k != nil {
@@ -35,7 +36,7 @@ func TestKeepOnSystemd(t *testing.T) {
 		want   int // DropIns meanwhile
 	}{{false, 1}, {true, 2}} {
 		for range 2 {
-			must(t, k.Apply())
+			faulttest.Must(t, k.Apply())
 		}
 		if c.reload {
 			grouptest.Reload(t)
@@ -45,7 +46,7 @@ func TestKeepOnSystemd(t *testing.T) {
 		}
 		calls := 0
 		for range 2 {
-			must(t, k.Revert(func() error { calls++; return nil }))
+			faulttest.Must(t, k.Revert(func() error { calls++; return nil }))
 		}
 		if u := grouptest.ReadUnit(t, unit); len(u.DropIns) != 1 || u.Stale {
 			t.Errorf("reload %v: afterwards systemd has %v, and waits for a reload: %v", c.reload, u.DropIns, u.Stale)

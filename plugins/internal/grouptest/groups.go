@@ -27,7 +27,7 @@ func New(t testing.TB, controller string, files ...[2]string) (dir, path string)
 	path = "/" + digesttest.Name()
 	dir = Also(t, controller, path)
 	for _, f := range files {
-		must(t, cgroup.Write(dir, f[0], f[1]))
+		faulttest.Must(t, cgroup.Write(dir, f[0], f[1]))
 	}
 	return dir, path
 }
@@ -40,10 +40,10 @@ const V2 = "v2"
 func Also(t testing.TB, controller, path string) (dir string) {
 	t.Helper()
 	h, err := hierarchyOf(controller)
-	must(t, err)
+	faulttest.Must(t, err)
 	dir = filepath.Join(h.Mount, path)
-	must(t, cgroup.Create(dir))
-	t.Cleanup(func() { must(t, cgroup.Remove(dir, 5*time.Second)) })
+	faulttest.Must(t, cgroup.Create(dir))
+	t.Cleanup(func() { faulttest.Must(t, cgroup.Remove(dir, 5*time.Second)) })
 	return dir
 }
 
@@ -77,7 +77,7 @@ func hierarchyOf(controller string) (cgroup.Hierarchy, error) {
 func Text(t testing.TB, dir, file string) string {
 	t.Helper()
 	text, err := cgroup.Read(dir, file)
-	must(t, err)
+	faulttest.Must(t, err)
 	return text
 }
 
@@ -85,7 +85,7 @@ func Text(t testing.TB, dir, file string) string {
 func Write(t testing.TB, dir, file, text string) func() {
 	return func() {
 		t.Helper()
-		must(t, cgroup.Write(dir, file, text))
+		faulttest.Must(t, cgroup.Write(dir, file, text))
 	}
 }
 

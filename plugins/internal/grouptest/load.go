@@ -13,6 +13,7 @@ import (
 
 	"github.com/firedrill-io/firedrill/internal/cgroup"
 	"github.com/firedrill-io/firedrill/internal/proc"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 )
 
 // Roles of a copy of the test binary, as first argument.
@@ -86,21 +87,21 @@ func Self(t testing.TB, group string) Load {
 func start(t testing.TB, path string, groups []string, args ...string) Load {
 	t.Helper()
 	in, inW, err := os.Pipe()
-	must(t, err)
+	faulttest.Must(t, err)
 	out, outW, err := os.Pipe()
-	must(t, err)
+	faulttest.Must(t, err)
 	p, err := proc.Start(proc.Spec{Path: path, Args: args, Stdin: in, Stdout: outW, Stderr: os.Stderr})
-	must(t, err)
+	faulttest.Must(t, err)
 	t.Cleanup(func() {
 		_ = p.Kill()
 		_, _ = p.Wait()
 		_ = out.Close()
 	})
 	for _, g := range groups {
-		must(t, cgroup.Write(g, "cgroup.procs", strconv.Itoa(p.PID)))
+		faulttest.Must(t, cgroup.Write(g, "cgroup.procs", strconv.Itoa(p.PID)))
 	}
 	for _, f := range []*os.File{in, inW, outW} {
-		must(t, f.Close())
+		faulttest.Must(t, f.Close())
 	}
 	return Load{p, out}
 }
@@ -110,20 +111,13 @@ func start(t testing.TB, path string, groups []string, args ...string) Load {
 func copyOfSelf(t testing.TB, name string) string {
 	t.Helper()
 	in, err := os.Open(proc.Self)
-	must(t, err)
+	faulttest.Must(t, err)
 	defer in.Close()
 	path := filepath.Join(t.TempDir(), name)
 	out, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o755)
-	must(t, err)
+	faulttest.Must(t, err)
 	_, err = io.Copy(out, in)
-	must(t, err)
-	must(t, out.Close())
+	faulttest.Must(t, err)
+	faulttest.Must(t, out.Close())
 	return path
-}
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }

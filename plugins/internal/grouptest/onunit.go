@@ -12,6 +12,7 @@ import (
 
 	"github.com/firedrill-io/firedrill/internal/cgroup"
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 )
 
 // sleeper is a service of the tests. It ends by force after a second, where it
@@ -34,7 +35,7 @@ func OnUnit(t *testing.T, d fault.Driver, params any, file string, measure func(
 	u := unitFault{d: d, file: file}
 	var err error
 	u.params, err = json.Marshal(params)
-	must(t, err)
+	faulttest.Must(t, err)
 	u.found = u.state()
 
 	change := u.begin(t)
@@ -51,7 +52,7 @@ func OnUnit(t *testing.T, d fault.Driver, params any, file string, measure func(
 	o := u.observe(t, change)
 	t.Logf("%s: found %s, set to %s; %s", file, u.found, inForce, o.Detail)
 	for range 2 {
-		must(t, d.Revert(t.Context(), fault.Target{}, change))
+		faulttest.Must(t, d.Revert(t.Context(), fault.Target{}, change))
 	}
 	u.asFound(t)
 	Reload(t)
@@ -83,14 +84,14 @@ type unitFault struct {
 func (u unitFault) begin(t *testing.T) (change json.RawMessage) {
 	t.Helper()
 	change, err := u.d.Prepare(t.Context(), fault.Target{}, u.params)
-	must(t, err)
+	faulttest.Must(t, err)
 	if o := u.observe(t, change); o.State != fault.Absent {
 		t.Errorf("before Apply: observed %s, %s", o.State, o.Detail)
 	}
 	for range 2 {
 		applied, err := u.d.Apply(t.Context(), []fault.RawItem{{ID: "unit", Change: change}}, 0, fault.Now().Add(time.Minute))
-		must(t, err)
-		must(t, applied[0].Err.Err())
+		faulttest.Must(t, err)
+		faulttest.Must(t, applied[0].Err.Err())
 	}
 	if o := u.observe(t, change); o.State != fault.Present || o.Dose == fault.NotInForce {
 		t.Errorf("observed %s, %s: %s", o.State, o.Dose, o.Detail)
@@ -101,7 +102,7 @@ func (u unitFault) begin(t *testing.T) (change json.RawMessage) {
 func (u unitFault) observe(t *testing.T, change json.RawMessage) fault.Observation {
 	t.Helper()
 	o, err := u.d.Observe(t.Context(), fault.Target{}, change)
-	must(t, err)
+	faulttest.Must(t, err)
 	return o
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/firedrill-io/firedrill/internal/need"
 	"github.com/firedrill-io/firedrill/internal/systemd"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 )
 
 // unitFolder is where unit files lie that are gone with the next boot, systemd.unit(5).
@@ -19,8 +20,8 @@ const unitFolder = "/run/systemd/system"
 func Units(t testing.TB, files map[string]string) {
 	t.Helper()
 	need.Check(t, need.Root, need.Systemd)
-	must(t, WriteUnits(files))
-	t.Cleanup(func() { must(t, RemoveUnits(files)) })
+	faulttest.Must(t, WriteUnits(files))
+	t.Cleanup(func() { faulttest.Must(t, RemoveUnits(files)) })
 }
 
 // WriteUnits is Units without a test.
@@ -68,7 +69,7 @@ func Ask(fn func(context.Context, *systemd.Manager) error) error {
 // StartUnits starts units in order.
 func StartUnits(t testing.TB, names ...string) {
 	t.Helper()
-	must(t, Ask(func(ctx context.Context, m *systemd.Manager) error {
+	faulttest.Must(t, Ask(func(ctx context.Context, m *systemd.Manager) error {
 		for _, name := range names {
 			if err := m.Start(ctx, name); err != nil {
 				return err
@@ -81,13 +82,13 @@ func StartUnits(t testing.TB, names ...string) {
 // RestartUnit restarts a unit, as a person would.
 func RestartUnit(t testing.TB, name string) {
 	t.Helper()
-	must(t, Ask(func(ctx context.Context, m *systemd.Manager) error { return m.Restart(ctx, name) }))
+	faulttest.Must(t, Ask(func(ctx context.Context, m *systemd.Manager) error { return m.Restart(ctx, name) }))
 }
 
 // ReadUnit is what systemd says of a unit.
 func ReadUnit(t testing.TB, name string) (u systemd.Unit) {
 	t.Helper()
-	must(t, Ask(func(ctx context.Context, m *systemd.Manager) (err error) {
+	faulttest.Must(t, Ask(func(ctx context.Context, m *systemd.Manager) (err error) {
 		u, err = m.Unit(ctx, name)
 		return err
 	}))
@@ -97,5 +98,5 @@ func ReadUnit(t testing.TB, name string) (u systemd.Unit) {
 // Reload is what packages and people do at any time: systemctl daemon-reload.
 func Reload(t testing.TB) {
 	t.Helper()
-	must(t, Ask(func(ctx context.Context, m *systemd.Manager) error { return m.Reload(ctx) }))
+	faulttest.Must(t, Ask(func(ctx context.Context, m *systemd.Manager) error { return m.Reload(ctx) }))
 }

@@ -36,6 +36,6 @@ func (w *Wire) command(b *testing.B, words string) func() {
 	run := faulttest.Command(b, f[0], f[1:]...)
 	return func() {
 		b.Helper()
-		must(b, w.A.Do(func() error { run(); return nil }))
+		faulttest.Must(b, w.A.Do(func() error { run(); return nil }))
 	}
 }

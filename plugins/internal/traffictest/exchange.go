@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/firedrill-io/firedrill/internal/netns"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 )
 
 // Exchange sends n datagrams with this payload and gives each that arrives to got;
@@ -17,16 +18,16 @@ import (
 func Exchange(t testing.TB, from, at *netns.NS, to netip.AddrPort, n int, payload []byte, got func([]byte)) (arrived int) {
 	t.Helper()
 	var conn *net.UDPConn
-	must(t, at.Do(func() (err error) {
+	faulttest.Must(t, at.Do(func() (err error) {
 		conn, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(to))
 		return err
 	}))
 	defer conn.Close()
 	raw, err := conn.SyscallConn()
-	must(t, err)
-	must(t, raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 64<<20) }))
-	must(t, err)
-	must(t, from.Do(func() error { return send(to, n, payload) }))
+	faulttest.Must(t, err)
+	faulttest.Must(t, raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 64<<20) }))
+	faulttest.Must(t, err)
+	faulttest.Must(t, from.Do(func() error { return send(to, n, payload) }))
 	buf := make([]byte, 1<<16)
 	for {
 		_ = conn.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
@@ -48,7 +49,7 @@ func ChecksumOffload(t testing.TB, ns *netns.NS, on bool) {
 	if on {
 		value.data = 1
 	}
-	must(t, ns.Do(func() error {
+	faulttest.Must(t, ns.Do(func() error {
 		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 		if err != nil {
 			return err

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/firedrill-io/firedrill/internal/netns"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 )
 
 // Closed is a port on which nobody listens: what arrives is counted by the
@@ -23,7 +24,7 @@ func Flood(t testing.TB, from, at *netns.NS, to string, n, size int) (arrived in
 	t.Helper()
 	before := noPorts(t, at)
 	addr := netip.AddrPortFrom(netip.MustParseAddr(to), Closed)
-	must(t, from.Do(func() error { return send(addr, n, make([]byte, size)) }))
+	faulttest.Must(t, from.Do(func() error { return send(addr, n, make([]byte, size)) }))
 	// The receiver may be behind.
 	for last := -1; last != arrived || last == -1; {
 		last = arrived
@@ -64,7 +65,7 @@ func noPorts(t testing.TB, ns *netns.NS) (n int) {
 // /proc/net/snmp and snmp6 call it, and a field.
 func Counter(t testing.TB, ns *netns.NS, protocol, field string) (n int) {
 	t.Helper()
-	must(t, ns.Do(func() error {
+	faulttest.Must(t, ns.Do(func() error {
 		four, err := os.ReadFile("/proc/thread-self/net/snmp")
 		if err != nil {
 			return err

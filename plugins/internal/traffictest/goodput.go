@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/firedrill-io/firedrill/internal/netns"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 )
 
 // Stream is a TCP connection whose writer writes, and whose reader reads, as much
@@ -23,12 +24,12 @@ func Open(t testing.TB, from, at *netns.NS, to string) *Stream {
 	var l net.Listener
 	s := &Stream{done: make(chan struct{}, 2)}
 	addr := net.JoinHostPort(to, "7001")
-	must(t, at.Do(func() (err error) { l, err = net.Listen("tcp", addr); return err }))
+	faulttest.Must(t, at.Do(func() (err error) { l, err = net.Listen("tcp", addr); return err }))
 	defer l.Close()
-	must(t, from.Do(func() (err error) { s.out, err = net.DialTimeout("tcp", addr, 5*time.Second); return err }))
+	faulttest.Must(t, from.Do(func() (err error) { s.out, err = net.DialTimeout("tcp", addr, 5*time.Second); return err }))
 	var err error
 	s.in, err = l.Accept()
-	must(t, err)
+	faulttest.Must(t, err)
 	go s.write()
 	go s.read()
 	return s

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/firedrill-io/firedrill/internal/netns"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 )
 
 // Latencies sends n datagrams, 5 ms apart, and returns how long each was on its
@@ -31,15 +32,15 @@ func Latencies(t testing.TB, from, at *netns.NS, to string, n int) (took []time.
 			return err
 		}
 	}
-	must(t, at.Do(open(&in)))
+	faulttest.Must(t, at.Do(open(&in)))
 	defer unix.Close(in)
-	must(t, from.Do(open(&out)))
+	faulttest.Must(t, from.Do(open(&out)))
 	defer unix.Close(out)
-	must(t, unix.SetsockoptInt(in, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1))
-	must(t, unix.SetsockoptTimeval(in, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Usec: 500_000}))
-	must(t, unix.Bind(in, sa))
+	faulttest.Must(t, unix.SetsockoptInt(in, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1))
+	faulttest.Must(t, unix.SetsockoptTimeval(in, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Usec: 500_000}))
+	faulttest.Must(t, unix.Bind(in, sa))
 	for range n {
-		must(t, unix.Sendto(out, binary.NativeEndian.AppendUint64(nil, uint64(time.Now().UnixNano())), 0, sa))
+		faulttest.Must(t, unix.Sendto(out, binary.NativeEndian.AppendUint64(nil, uint64(time.Now().UnixNano())), 0, sa))
 		time.Sleep(5 * time.Millisecond)
 	}
 	buf, oob := make([]byte, 8), make([]byte, 128)
@@ -57,7 +58,7 @@ func Latencies(t testing.TB, from, at *netns.NS, to string, n int) (took []time.
 func arrival(t testing.TB, oob []byte) time.Time {
 	t.Helper()
 	messages, err := unix.ParseSocketControlMessage(oob)
-	must(t, err)
+	faulttest.Must(t, err)
 	for _, m := range messages {
 		if m.Header.Level == unix.SOL_SOCKET && m.Header.Type == unix.SO_TIMESTAMPNS && len(m.Data) >= 16 {
 			return time.Unix(int64(binary.NativeEndian.Uint64(m.Data)), int64(binary.NativeEndian.Uint64(m.Data[8:])))

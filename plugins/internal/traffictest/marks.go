@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/firedrill-io/firedrill/internal/netns"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 )
 
 // CountMarked puts a filter of the user's behind ours while act runs and returns
@@ -16,7 +17,7 @@ import (
 func (w *Wire) CountMarked(t testing.TB, mark int32, act func()) int {
 	t.Helper()
 	m, err := ebpf.NewMap(&ebpf.MapSpec{Type: ebpf.Array, KeySize: 4, ValueSize: 8, MaxEntries: 1})
-	must(t, err)
+	faulttest.Must(t, err)
 	defer m.Close()
 	const markOffset = 8 // struct __sk_buff of linux/bpf.h
 	prog, err := ebpf.NewProgram(&ebpf.ProgramSpec{Type: ebpf.SchedCLS, License: "GPL", Instructions: asm.Instructions{
@@ -33,14 +34,14 @@ func (w *Wire) CountMarked(t testing.TB, mark int32, act func()) int {
 		asm.Mov.Imm(asm.R0, -1).WithSymbol("out"),
 		asm.Return(),
 	}})
-	must(t, err)
+	faulttest.Must(t, err)
 	defer prog.Close()
 	f := theirFilter(w.Eth0(t), prog.FD(), 100)
-	must(t, w.H.FilterAdd(f))
+	faulttest.Must(t, w.H.FilterAdd(f))
 	act()
-	must(t, w.H.FilterDel(f))
+	faulttest.Must(t, w.H.FilterDel(f))
 	var n uint64
-	must(t, m.Lookup(uint32(0), &n))
+	faulttest.Must(t, m.Lookup(uint32(0), &n))
 	return int(n)
 }
 
@@ -48,7 +49,7 @@ func (w *Wire) CountMarked(t testing.TB, mark int32, act func()) int {
 func SendMarked(t testing.TB, from *netns.NS, to string, n, mark int) {
 	t.Helper()
 	sa := &unix.SockaddrInet4{Port: Closed, Addr: netip.MustParseAddr(to).As4()}
-	must(t, from.Do(func() error {
+	faulttest.Must(t, from.Do(func() error {
 		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 		if err != nil {
 			return err

@@ -67,7 +67,7 @@ func passAll() (*ebpf.Program, error) {
 func (w *Wire) Foreign(t testing.TB, priority uint16) netlink.Filter {
 	t.Helper()
 	prog, err := passAll()
-	must(t, err)
+	faulttest.Must(t, err)
 	t.Cleanup(func() { _ = prog.Close() })
 	return theirFilter(w.Eth0(t), prog.FD(), priority)
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/firedrill-io/firedrill/internal/cgroup"
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/containertest"
 	"github.com/firedrill-io/firedrill/plugins/internal/processtest"
 	"github.com/firedrill-io/firedrill/plugins/internal/scope"
@@ -27,7 +28,7 @@ type Scoped[P, C any] struct {
 func (s Scoped[P, C]) OneService(t *testing.T) {
 	w := New(t)
 	dir, path := processtest.Group(t)
-	must(t, cgroup.Create(dir+"/below"))
+	faulttest.Must(t, cgroup.Create(dir+"/below"))
 	s.check(t, w, scope.Scope{Group: path}, w.Talker(t, dir+"/below"), w.Talker(t))
 }
 

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/vishvananda/netlink"
+
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 )
 
 // Snapshot is what a network fault may touch in A, as text.
@@ -12,11 +14,11 @@ func (w *Wire) Snapshot(t testing.TB) []string {
 	t.Helper()
 	var out []string
 	links, err := w.H.LinkList()
-	must(t, err)
+	faulttest.Must(t, err)
 	for _, l := range links {
 		out = append(out, fmt.Sprintf("%s txqlen %d mtu %d %s", l.Attrs().Name, l.Attrs().TxQLen, l.Attrs().MTU, l.Attrs().Flags))
 		qs, err := w.H.QdiscList(l)
-		must(t, err)
+		faulttest.Must(t, err)
 		for _, q := range qs {
 			out = append(out, fmt.Sprintf("%s qdisc %s %x parent %x", l.Attrs().Name, q.Type(), q.Attrs().Handle, q.Attrs().Parent))
 		}
@@ -28,12 +30,12 @@ func (w *Wire) Snapshot(t testing.TB) []string {
 		}
 	}
 	rules, err := w.H.RuleList(netlink.FAMILY_ALL)
-	must(t, err)
+	faulttest.Must(t, err)
 	for _, r := range rules {
 		out = append(out, "rule "+r.String())
 	}
 	routes, err := w.H.RouteListFiltered(netlink.FAMILY_ALL, &netlink.Route{}, netlink.RT_FILTER_TABLE)
-	must(t, err)
+	faulttest.Must(t, err)
 	for _, r := range routes {
 		out = append(out, "route "+r.String())
 	}

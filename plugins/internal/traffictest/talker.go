@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 	"github.com/firedrill-io/firedrill/plugins/internal/processtest"
 )
 
@@ -95,7 +96,7 @@ func (k *Talker) Talk(t testing.TB, six bool) (talk Talk) {
 	}
 	var ear *net.UDPConn
 	var server net.Listener
-	must(t, k.w.B.Do(func() (err error) {
+	faulttest.Must(t, k.w.B.Do(func() (err error) {
 		var err2 error
 		ear, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(at(b, inB)))
 		server, err2 = net.Listen("tcp", at(b, inB).String())
@@ -117,7 +118,7 @@ func (k *Talker) Talk(t testing.TB, six bool) (talk Talk) {
 func (k *Talker) reached(t testing.TB, to netip.AddrPort) (heard int, connects bool) {
 	t.Helper()
 	k.Ask(t, "heard 1ms") // what is left of before
-	must(t, k.w.B.Do(func() error {
+	faulttest.Must(t, k.w.B.Do(func() error {
 		if err := send(to, Few, processtest.Datagram); err != nil {
 			return err
 		}
@@ -128,7 +129,7 @@ func (k *Talker) reached(t testing.TB, to netip.AddrPort) (heard int, connects b
 		return nil
 	}))
 	heard, err := strconv.Atoi(k.Ask(t, "heard 50ms"))
-	must(t, err)
+	faulttest.Must(t, err)
 	return heard, connects
 }
 

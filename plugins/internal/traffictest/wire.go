@@ -18,6 +18,7 @@ import (
 	"github.com/firedrill-io/firedrill/internal/need"
 	"github.com/firedrill-io/firedrill/internal/netns"
 	"github.com/firedrill-io/firedrill/plugins/fault"
+	"github.com/firedrill-io/firedrill/plugins/faulttest"
 )
 
 // Wire is two hosts joined by a cable: A, in which faults act, and B, its peer.
@@ -44,19 +45,19 @@ func New(t testing.TB) *Wire {
 	w.Target = fault.Target{NetNS: fault.NetNS{Path: fmt.Sprintf("/proc/self/fd/%d", w.A.Fd()), Inode: w.A.Inode()}}
 	for _, ns := range []*netns.NS{w.A, w.B} {
 		// No duplicate address detection: it takes up to two seconds.
-		must(t, ns.Do(func() error {
+		faulttest.Must(t, ns.Do(func() error {
 			return os.WriteFile("/proc/sys/net/ipv6/conf/default/accept_dad", []byte("0"), 0o644)
 		}))
 	}
 	ha, err := w.A.Netlink()
-	must(t, err)
+	faulttest.Must(t, err)
 	t.Cleanup(ha.Close)
 	w.H = ha
 	hb, err := w.B.Netlink()
-	must(t, err)
+	faulttest.Must(t, err)
 	defer hb.Close()
 	veth := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "eth0"}, PeerName: "eth0", PeerNamespace: netlink.NsFd(w.B.Fd())}
-	must(t, ha.LinkAdd(veth))
+	faulttest.Must(t, ha.LinkAdd(veth))
 	address(t, ha, AddrA+"/24", AddrA6+"/64")
 	address(t, hb, AddrB+"/24", AddrB6+"/64")
 	w.settle(t)
@@ -68,7 +69,7 @@ func (w *Wire) settle(t testing.TB) {
 	t.Helper()
 	for range 100 {
 		local, err := w.H.RouteListFiltered(netlink.FAMILY_V6, &netlink.Route{Table: unix.RT_TABLE_LOCAL}, netlink.RT_FILTER_TABLE)
-		must(t, err)
+		faulttest.Must(t, err)
 		n := 0
 		for _, r := range local {
 			if r.Dst != nil && r.LinkIndex != 1 {
@@ -111,7 +112,7 @@ func newNS(t testing.TB) *netns.NS {
 		ch <- made{ns, errors.Join(err, unix.Setns(old.Fd(), unix.CLONE_NEWNET))}
 	}()
 	m := <-ch
-	must(t, m.err)
+	faulttest.Must(t, m.err)
 	t.Cleanup(func() { _ = m.ns.Close() })
 	return m.ns
 }
@@ -120,7 +121,7 @@ func newNS(t testing.TB) *netns.NS {
 func (w *Wire) Eth0(t testing.TB) netlink.Link {
 	t.Helper()
 	l, err := w.H.LinkByName("eth0")
-	must(t, err)
+	faulttest.Must(t, err)
 	return l
 }
 
@@ -128,16 +129,16 @@ func address(t testing.TB, h *netlink.Handle, addrs ...string) {
 	t.Helper()
 	for _, name := range []string{"lo", "eth0"} {
 		l, err := h.LinkByName(name)
-		must(t, err)
-		must(t, h.LinkSetUp(l))
+		faulttest.Must(t, err)
+		faulttest.Must(t, h.LinkSetUp(l))
 		if name == "lo" {
 			continue
 		}
 		for _, s := range addrs {
 			a, err := netlink.ParseAddr(s)
-			must(t, err)
+			faulttest.Must(t, err)
 			a.Flags = unix.IFA_F_NODAD
-			must(t, h.AddrAdd(l, a))
+			faulttest.Must(t, h.AddrAdd(l, a))
 		}
 	}
 }
@@ -146,7 +147,7 @@ func address(t testing.TB, h *netlink.Handle, addrs ...string) {
 func Reaches(t testing.TB, from, at *netns.NS, to string, local string) bool {
 	t.Helper()
 	var conn *net.UDPConn
-	must(t, at.Do(func() (err error) {
+	faulttest.Must(t, at.Do(func() (err error) {
 		conn, err = net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.MustParseAddrPort(to)))
 		return err
 	}))
@@ -168,7 +169,7 @@ func Reaches(t testing.TB, from, at *netns.NS, to string, local string) bool {
 		t.Logf("send to %s: %v", to, err)
 		return false
 	}
-	must(t, conn.SetReadDeadline(time.Now().Add(150*time.Millisecond)))
+	faulttest.Must(t, conn.SetReadDeadline(time.Now().Add(150*time.Millisecond)))
 	_, err = conn.Read(make([]byte, 16))
 	return err == nil
 }
@@ -177,7 +178,7 @@ func Reaches(t testing.TB, from, at *netns.NS, to string, local string) bool {
 func Connects(t testing.TB, from, at *netns.NS, to string) bool {
 	t.Helper()
 	var l net.Listener
-	must(t, at.Do(func() (err error) {
+	faulttest.Must(t, at.Do(func() (err error) {
 		l, err = net.Listen("tcp", to)
 		return err
 	}))
@@ -196,35 +197,25 @@ func Connects(t testing.TB, from, at *netns.NS, to string) bool {
 // Inject prepares and applies for a minute.
 func Inject[P, C any](t testing.TB, w *Wire, p fault.Plugin[P, C], params P) C {
 	t.Helper()
-	c, err := p.Prepare(t.Context(), w.Target, params)
-	must(t, err)
-	must(t, p.Apply(t.Context(), w.Target, c, 0, In(time.Minute)))
+	c := faulttest.Prepare(t, p, w.Target, params)
+	faulttest.Must(t, p.Apply(t.Context(), w.Target, c, 0, In(time.Minute)))
 	return c
 }
 
 // Revert reverts in what stands for another process: a plugin that knows nothing.
 func Revert[P, C any](t testing.TB, w *Wire, fresh fault.Plugin[P, C], c C) {
 	t.Helper()
-	must(t, fresh.Revert(t.Context(), w.Target, c))
+	faulttest.Must(t, fresh.Revert(t.Context(), w.Target, c))
 }
 
 // Observe observes.
 func Observe[P, C any](t testing.TB, w *Wire, p fault.Plugin[P, C], c C) fault.Observation {
 	t.Helper()
-	o, err := p.Observe(t.Context(), w.Target, c)
-	must(t, err)
-	return o
+	return faulttest.Observe(t, p, w.Target, c)
 }
 
 // In is the instant after d.
 func In(d time.Duration) fault.BootTime { return fault.Now() + fault.BootTime(d) }
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
 
 // Family is the address family of a wire's address, for people.
 func Family(address string) string {
