@@ -76,10 +76,28 @@ func (r *results) add(e event) {
 		r.skip(e, key)
 	case "fail":
 		fmt.Fprint(r.out, strings.Join(r.output[key], ""))
+		delete(r.output, key)
 		if e.Test == "" {
+			r.cutOff(e.Package)
 			fmt.Fprintf(r.out, "FAIL %s %.1fs\n", e.Package, e.Elapsed)
 		}
 		r.failed = append(r.failed, strings.TrimSpace(key))
+	}
+}
+
+// cutOff prints what the tests said that were under way when their package
+// failed: of a time-out or a panic nothing else tells which test it was.
+func (r *results) cutOff(pkg string) {
+	var keys []string
+	for key := range r.output {
+		if test, ok := strings.CutPrefix(key, pkg+" "); ok && test != "" {
+			keys = append(keys, key)
+		}
+	}
+	sort.Strings(keys)
+	for _, key := range keys {
+		fmt.Fprint(r.out, strings.Join(r.output[key], ""))
+		r.failed = append(r.failed, key+" (cut off)")
 	}
 }
 
@@ -105,6 +123,7 @@ func (r *results) skip(e event, key string) {
 	for _, line := range r.output[key] {
 		if strings.Contains(line, need.Prefix) {
 			r.judge(e.Package+"."+e.Test, line)
+			delete(r.output, key)
 			return
 		}
 	}

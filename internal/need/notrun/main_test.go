@@ -26,6 +26,8 @@ func TestRun(t *testing.T) {
 	}{
 		{"all pass", `{"Action":"pass","Package":"p","Test":"TestA"}`, "every test ran", true},
 		{"a failure", `{"Action":"fail","Package":"p","Test":"TestA"}`, "failed: p TestA", false},
+		{"a test cut off by its time limit", `{"Action":"output","Package":"p","Test":"TestA","Output":"panic: test timed out\n"}
+{"Action":"fail","Package":"p"}`, "panic: test timed out", false},
 		{"a build failure", `{"Action":"build-fail","ImportPath":"p"}`, "p (build)", false},
 		{"a skip without a need", skip("later"), "without naming a need", false},
 		{"a need nobody can check", skip("not run: needs luck"), "which this machine has", false},

@@ -32,7 +32,8 @@ import (
 // machineEnv holds the port of the machine that a command was given.
 const machineEnv = "VMRUN_MACHINE"
 
-// limit is how long one test binary may take, boot included.
+// limit is how long one test binary may take, boot included: longer than its own
+// time limit, which tells what it was doing.
 const limit = 9 * time.Minute
 
 func main() {
