@@ -80,8 +80,8 @@ func Main() {
 	switch os.Args[1] {
 	case roleStandIn:
 		exit(runStandIn(os.Args[2]))
-	case roleDigest:
-		exit(writeDigest(os.Stdout))
+	case roleLister:
+		exit(runLister(os.Stdin, os.Stdout))
 	}
 }
 

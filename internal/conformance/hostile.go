@@ -22,10 +22,13 @@ type hostile struct {
 	wrong  bool // whatever the fault: it must be refused
 }
 
-// hostileTexts look like something else to whom hands them on.
-var hostileTexts = []string{
-	"", "\x00", "../../../../etc/passwd", "/", "$(reboot)", "`reboot`", "; reboot", "-rf", "%s%n", "\n", "☃",
-	strings.Repeat("9", 400), strings.Repeat("a", 1<<20),
+// hostileTexts look like something else to whom hands them on. The long ones are
+// made when they are used: every process of a test begins with what stands ready.
+func hostileTexts() []string {
+	return []string{
+		"", "\x00", "../../../../etc/passwd", "/", "$(reboot)", "`reboot`", "; reboot", "-rf", "%s%n", "\n", "☃",
+		strings.Repeat("9", 400), strings.Repeat("a", 1<<20),
+	}
 }
 
 // hostileNumbers are beyond what a fault reckons with.
@@ -78,14 +81,14 @@ var wrongTypes = map[string][]string{
 func hostileValues(kind string) (values []string) {
 	switch kind {
 	case "string":
-		for _, text := range hostileTexts {
+		for _, text := range hostileTexts() {
 			b, _ := json.Marshal(text) // texts only
 			values = append(values, string(b))
 		}
 	case "integer", "number":
 		values = hostileNumbers
 	case "array":
-		for _, text := range hostileTexts {
+		for _, text := range hostileTexts() {
 			b, _ := json.Marshal([]string{text})
 			values = append(values, string(b))
 		}

@@ -2,10 +2,8 @@ package conformance
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -36,6 +34,7 @@ type place struct {
 	beside bool   // the agent is on the machine, not in the host
 	folder string // of the stand-in, when it is beside
 	start  launchRequest
+	lister *lister // nil: none yet
 }
 
 // neighbourhood is the host under test (a), one in its rack and one on another site.
@@ -105,6 +104,9 @@ func (p *place) close() error {
 	}
 	if p.lab == nil {
 		return nil
+	}
+	if p.lister != nil {
+		p.lister.close()
 	}
 	return p.lab.Down()
 }
@@ -197,46 +199,23 @@ func (p *place) inFabric(fn func() error) error {
 }
 
 // digest lists the host from inside.
-func (p *place) digest() (digest.Digest, error) {
+func (p *place) digest() (d digest.Digest, err error) {
 	if p.lab == nil {
 		return listing()
 	}
-	r, w, err := os.Pipe()
-	if err != nil {
-		return digest.Digest{}, err
+	for range 2 { // a host that was switched off and on has lost its lister
+		if p.lister == nil {
+			if p.lister, err = startLister(p.lab, p.host.Name); err != nil {
+				return d, fmt.Errorf("list host %s: %w", p.host.Name, err)
+			}
+		}
+		if d, err = p.lister.list(); err == nil {
+			return d, nil
+		}
+		p.lister.close()
+		p.lister = nil
 	}
-	defer r.Close()
-	text := make(chan []byte, 1)
-	go func() {
-		b, _ := io.ReadAll(r) // what is missing shows when it is decoded
-		text <- b
-	}()
-	ctx, cancel := bounded()
-	defer cancel()
-	code, err := p.lab.Exec(ctx, p.host.Name, []string{proc.Self, roleDigest}, lab.Stdio{Out: w, Err: os.Stderr})
-	_ = w.Close()
-	b := <-text
-	if err != nil || code != 0 {
-		return digest.Digest{}, fmt.Errorf("list host %s: exit code %d: %w", p.host.Name, code, err)
-	}
-	var d digest.Digest
-	if err := json.Unmarshal(b, &d); err != nil {
-		return d, fmt.Errorf("list host %s: %w", p.host.Name, err)
-	}
-	return d, nil
-}
-
-// writeDigest is the role that runs inside the host.
-func writeDigest(w io.Writer) error {
-	d, err := listing()
-	if err != nil {
-		return err
-	}
-	return json.NewEncoder(w).Encode(d)
-}
-
-func listing() (digest.Digest, error) {
-	return digest.Host(digest.HostOptions{Folders: []string{"/tmp", "/data"}})
+	return d, fmt.Errorf("list host %s: %w", p.host.Name, err)
 }
 
 // settles is how long the host may take to be as it was. One that was switched

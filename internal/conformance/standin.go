@@ -20,7 +20,7 @@ import (
 // Roles of the program that runs the suite, as first argument.
 const (
 	roleStandIn = "conformance-agent" // argument: folder for lock and sockets
-	roleDigest  = "conformance-digest"
+	roleLister  = "conformance-lister"
 )
 
 // standIn is what stands in for the host agent: it starts the plugin where an

@@ -107,9 +107,13 @@ func findDisk(serial string) (string, error) {
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		found, _ := filepath.Glob("/sys/block/nvme*n1")
 		for _, dir := range found {
+			device := "/dev/" + filepath.Base(dir)
+			if _, err := os.Stat(device); err != nil {
+				continue // one way to a disk that has several has no device of its own
+			}
 			text, err := os.ReadFile(filepath.Join(dir, "device/serial"))
 			if err == nil && strings.TrimSpace(string(text)) == serial {
-				return "/dev/" + filepath.Base(dir), nil
+				return device, nil
 			}
 		}
 	}
