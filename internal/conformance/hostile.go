@@ -22,12 +22,14 @@ type hostile struct {
 	wrong  bool // whatever the fault: it must be refused
 }
 
-// hostileTexts look like something else to whom hands them on. The long ones are
-// made when they are used: every process of a test begins with what stands ready.
+// hostileTexts look like something else to whom hands them on. The longest is more
+// than one argument of a program may have (MAX_ARG_STRLEN, execve(2)), a path or an
+// attribute of netlink. They are made when they are used: every process of a test
+// begins with what stands ready.
 func hostileTexts() []string {
 	return []string{
 		"", "\x00", "../../../../etc/passwd", "/", "$(reboot)", "`reboot`", "; reboot", "-rf", "%s%n", "\n", "☃",
-		strings.Repeat("9", 400), strings.Repeat("a", 1<<20),
+		strings.Repeat("9", 400), strings.Repeat("a", 1<<17),
 	}
 }
 

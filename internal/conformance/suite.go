@@ -87,9 +87,9 @@ func (s *Suite) Try(ctx context.Context, h History) (wrong []string) {
 	return wrong
 }
 
-// Refused checks that Prepare refuses params (nil: the case's), names the
-// parameter and touches nothing.
-func (s *Suite) Refused(ctx context.Context, params json.RawMessage) []string {
+// Refused checks that Prepare refuses params (nil: the case's) by the parameter at
+// field, "target" for the target, and touches nothing.
+func (s *Suite) Refused(ctx context.Context, field string, params json.RawMessage) []string {
 	if params == nil {
 		params = s.params
 	}
@@ -98,9 +98,8 @@ func (s *Suite) Refused(ctx context.Context, params json.RawMessage) []string {
 		defer cancel()
 		_, err := tr.agent.Prepare(ctx, tr.target(), params)
 		var r *fault.RefusedError
-		field := strings.TrimPrefix(s.c.Refused, "target")
-		if !errors.As(err, &r) || r.Field != field {
-			tr.failf("prepare: error %v, want a refusal of %s", err, s.c.Refused)
+		if !errors.As(err, &r) || r.Field != strings.TrimPrefix(field, "target") {
+			tr.failf("prepare: error %v, want a refusal of %s", err, field)
 		}
 		tr.unchanged()
 	}})

@@ -229,13 +229,13 @@ func TestPlantedFaultsAreCaught(t *testing.T) {
 func TestRefusalIsChecked(t *testing.T) {
 	need.Check(t, need.Root, need.Loop, need.Mkfs)
 	c := ttlCase()
-	c.Params, c.Refused = ttlParams{TTL: 256}, "ttl"
+	c.Params = ttlParams{TTL: 256}
 	s := newSuite(t, wellBehaved, c)
-	if wrong := s.Refused(t.Context(), nil); len(wrong) > 0 {
+	if wrong := s.Refused(t.Context(), "ttl", nil); len(wrong) > 0 {
 		t.Error(wrong)
 	}
 	// The twin: nothing to be refused.
-	if wrong := s.Refused(t.Context(), []byte(`{"ttl":1}`)); len(wrong) == 0 {
+	if wrong := s.Refused(t.Context(), "ttl", []byte(`{"ttl":1}`)); len(wrong) == 0 {
 		t.Error("a missing refusal went unnoticed")
 	}
 }

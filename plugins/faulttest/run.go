@@ -2,6 +2,7 @@ package faulttest
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
 	"testing"
@@ -20,13 +21,10 @@ const Description = "describe.json"
 // the plugin's description, and hold it current.
 func Run(t *testing.T, plugin fault.Driver, c Case) {
 	t.Helper()
-	need.Check(t, need.Root, need.Loop, need.Mkfs)
-	if err := current(plugin); err != nil {
-		t.Error(err)
-	}
+	needs(t, plugin)
 	s := newSuite(t, plugin, c)
 	if c.Refused != "" {
-		for _, w := range s.Refused(t.Context(), nil) {
+		for _, w := range s.Refused(t.Context(), c.Refused, nil) {
 			t.Error(w)
 		}
 		return
@@ -34,15 +32,23 @@ func Run(t *testing.T, plugin fault.Driver, c Case) {
 	runAll(t, s)
 }
 
-// Refuses checks side by side that Prepare refuses each of params, by the name of
-// the parameter under which it stands, and touches nothing. setup, if there is
-// any, makes the host of each ready.
+// Refuses checks that Prepare refuses each of params, by the name of the parameter
+// under which it stands, and touches nothing: they have one host, which setup, if
+// there is any, makes ready. All are of one mode.
 func Refuses[P any](t *testing.T, plugin fault.Driver, setup func(*Host) error, params map[string]P) {
 	t.Helper()
+	needs(t, plugin)
+	var s *conformance.Suite
 	for field, p := range params {
+		if s == nil {
+			s = newSuite(t, plugin, Case{Params: p, Setup: setup})
+		}
 		t.Run(field, func(t *testing.T) {
-			t.Parallel()
-			Run(t, plugin, Case{Params: p, Refused: field, Setup: setup})
+			given, err := json.Marshal(p)
+			Must(t, err)
+			for _, w := range s.Refused(t.Context(), field, given) {
+				t.Error(w)
+			}
 		})
 	}
 }
@@ -81,6 +87,14 @@ func newSuite(t *testing.T, plugin fault.Driver, c Case) *conformance.Suite {
 		}
 	})
 	return s
+}
+
+func needs(t *testing.T, plugin fault.Driver) {
+	t.Helper()
+	need.Check(t, need.Root, need.Loop, need.Mkfs)
+	if err := current(plugin); err != nil {
+		t.Error(err)
+	}
 }
 
 // current compares the description on disk with what the plugin says.
