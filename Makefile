@@ -78,7 +78,7 @@ test-vm: build ## the tests that need a typical host, in a virtual machine
 # another thing without systemd; of delay it is netem that other kernels lack, and what
 # it does to a stream make measure shows.
 in_plugins = $(addprefix ./plugins/,$(1))
-vm-alone:   PICK   := -skip 'Conformance/a_port|Systemd|Burn|Fill|Reserve|Pressure|Victim|Container|Latency|Longer|Jitter|Stream|Relay'
+vm-alone:   PICK   := -skip 'Conformance/(a_port|one_peer)|Systemd|Burn|Fill|Reserve|Pressure|Victim|Container|Latency|Longer|Jitter|Stream|Relay'
 vm-alone:   ROUNDS := "-p 2 $(call in_plugins,partition memory delay internal/bpf internal/group) ./internal/cgroup" "-p 1 ./plugins/cpu"
 vm-systemd: PICK   := -run 'Systemd|^(TestHostIsItsOwn|TestAgents|TestServices|TestOnAfterLeftovers|TestOwnerGone|TestNamespace|TestDocker)$$'
 vm-systemd: ROUNDS := "-p 2 ./internal/lab ./plugins/internal/container" "-p 2 $(call in_plugins,service internal/group kill memory pause pids)" "-p 1 $(call in_plugins,cpu io)"
