@@ -74,14 +74,14 @@ test-vm: build ## the tests that need a typical host, in a virtual machine
 	exit $$code; } | go run ./internal/need/notrun
 
 # Round after round: packages that wait most of the time two side by side, those that
-# measure the machine one at a time. Faults on the whole host, and containers, are not
-# another thing without systemd; of delay it is netem that other kernels lack, and what
-# it does to a stream make measure shows.
+# measure the machine or use the same units one at a time. Faults on the whole host,
+# and containers, are not another thing without systemd; of delay it is netem that
+# other kernels lack, and what it does to a stream make measure shows.
 in_plugins = $(addprefix ./plugins/,$(1))
 vm-alone:   PICK   := -skip 'Conformance/(a_port|one_peer)|Systemd|Burn|Fill|Reserve|Pressure|Victim|Container|Latency|Longer|Jitter|Stream|Relay'
 vm-alone:   ROUNDS := "-p 2 $(call in_plugins,partition memory delay internal/bpf internal/group) ./internal/cgroup" "-p 1 ./plugins/cpu"
 vm-systemd: PICK   := -run 'Systemd|^(TestHostIsItsOwn|TestAgents|TestServices|TestOnAfterLeftovers|TestOwnerGone|TestNamespace|TestDocker)$$'
-vm-systemd: ROUNDS := "-p 2 ./internal/lab ./plugins/internal/container" "-p 2 $(call in_plugins,service internal/group kill memory pause pids)" "-p 1 $(call in_plugins,cpu io)"
+vm-systemd: ROUNDS := "-p 2 ./internal/lab ./plugins/internal/container" "-p 1 $(call in_plugins,internal/group cpu io kill memory pause pids service)"
 .PHONY: vm-alone vm-systemd
 vm-alone vm-systemd: # in a machine that has been booted
 	@code=0; for round in $(ROUNDS); do $(VM_TEST) $$round $(PICK) || code=1; done; exit $$code
