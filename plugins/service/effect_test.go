@@ -80,6 +80,9 @@ func TestStopHoldsOnSystemd(t *testing.T) {
 	before := states(t)
 	s := New()
 	c := faulttest.Prepare(t, New(), here, Params{Service: "fd-notes"})
+	if c.Ran[0] != "fd-notes.socket" {
+		t.Errorf("started again in the order %v: once the timer has started the service, systemd refuses its socket", c.Ran)
+	}
 	if o := faulttest.Observe(t, s, here, c); o.State != fault.Absent || o.Dose != fault.NotInForce {
 		t.Errorf("before Apply: observed %s, %s: %s", o.State, o.Dose, o.Detail)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/firedrill-io/firedrill/internal/systemd"
@@ -36,6 +37,9 @@ func (c *Change) prepareStop(ctx context.Context, m *systemd.Manager, u systemd.
 			ends = append(ends, trigger)
 		}
 	}
+	// systemd refuses a socket whose service runs, and a timer may start that as soon
+	// as it is back.
+	slices.SortStableFunc(ends, func(a, b systemd.Unit) int { return isSocket(b) - isSocket(a) })
 	if u.Running() {
 		ends = append(ends, u)
 	}
@@ -44,6 +48,13 @@ func (c *Change) prepareStop(ctx context.Context, m *systemd.Manager, u systemd.
 		c.Ran = append(c.Ran, end.Name)
 	}
 	return err
+}
+
+func isSocket(u systemd.Unit) int {
+	if strings.HasSuffix(u.Name, ".socket") {
+		return 1
+	}
+	return 0
 }
 
 // withRequiring adds the running units that stop with those of a list, because
