@@ -61,7 +61,7 @@ test: setup build bin/stores ## every test this machine can run
 
 # What is tried on a typical host, booted for it: a stock kernel, cgroup v2
 # alone, no KVM; one machine without systemd and one with it. See docs/vm-tests.md.
-VM_TEST := go test -json -count 1 -timeout 5m -exec $(CURDIR)/bin/vmrun
+VM_TEST := go test -json -count 1 -timeout 8m -exec $(CURDIR)/bin/vmrun
 VM_IN   := bin/vmrun for $(MAKE) --no-print-directory
 test-vm: build ## the tests that need a typical host, in a virtual machine
 	@.ci/setup --vm && .ci/vm-image
