@@ -10,36 +10,22 @@ import (
 	"time"
 
 	"github.com/firedrill-io/firedrill/internal/digest"
-	"github.com/firedrill-io/firedrill/internal/lab"
-	"github.com/firedrill-io/firedrill/internal/proc"
 )
 
 // lister is a process inside the host that lists it whenever it is asked. It
 // stays: to start one for each listing takes longer than the listing.
 type lister struct {
-	process *lab.HostProcess
 	in, out *os.File
+	kill    func()
 	answers *json.Decoder
 }
 
-func startLister(l *lab.Lab, host string) (*lister, error) {
-	theirIn, in, err := os.Pipe()
+func startLister(start starter) (*lister, error) {
+	in, out, kill, err := piped(start, roleLister)
 	if err != nil {
 		return nil, err
 	}
-	defer theirIn.Close()
-	out, theirOut, err := os.Pipe()
-	if err != nil {
-		return nil, errors.Join(err, in.Close())
-	}
-	defer theirOut.Close()
-	p, err := l.Start(host, lab.HostCommand{
-		Path: proc.Self, Args: []string{roleLister}, Stdio: lab.Stdio{In: theirIn, Out: theirOut, Err: os.Stderr},
-	})
-	if err != nil {
-		return nil, errors.Join(err, in.Close(), out.Close())
-	}
-	return &lister{process: p, in: in, out: out, answers: json.NewDecoder(out)}, nil
+	return &lister{in: in, out: out, kill: kill, answers: json.NewDecoder(out)}, nil
 }
 
 func (l *lister) list() (d digest.Digest, err error) {
@@ -53,7 +39,8 @@ func (l *lister) list() (d digest.Digest, err error) {
 }
 
 func (l *lister) close() {
-	_ = errors.Join(l.in.Close(), l.out.Close(), l.process.Close()) // kills it; nothing of it is asked for any more
+	_ = errors.Join(l.in.Close(), l.out.Close()) // nothing of it is asked for any more
+	l.kill()
 }
 
 // runLister is the role inside the host: a listing for each line.

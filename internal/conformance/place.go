@@ -136,30 +136,42 @@ func (p *place) standIn() (*agent, error) {
 
 // standInAt gives the stand-in a folder for its lock and sockets.
 func (p *place) standInAt(folder string) (*agent, error) {
-	theirIn, in, err := os.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	defer theirIn.Close()
-	out, theirOut, err := os.Pipe()
-	if err != nil {
-		return nil, errors.Join(err, in.Close())
-	}
-	defer theirOut.Close()
 	start := p.startInside
 	if p.beside {
 		start = p.startBeside
 	}
-	kill, err := start(folder, theirIn, theirOut)
+	in, out, kill, err := piped(start, roleStandIn, folder)
 	if err != nil {
-		return nil, errors.Join(err, in.Close(), out.Close())
+		return nil, err
 	}
 	return newAgent(in, out, kill), nil
 }
 
-func (p *place) startInside(folder string, in, out *os.File) (kill func(), err error) {
+// starter starts this program in the role that args name; kill ends it.
+type starter func(in, out *os.File, args ...string) (kill func(), err error)
+
+// piped starts a role and returns what it reads from and where it answers.
+func piped(start starter, args ...string) (in, out *os.File, kill func(), err error) {
+	theirIn, in, err := os.Pipe()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	defer theirIn.Close()
+	out, theirOut, err := os.Pipe()
+	if err != nil {
+		return nil, nil, nil, errors.Join(err, in.Close())
+	}
+	defer theirOut.Close()
+	kill, err = start(theirIn, theirOut, args...)
+	if err != nil {
+		return nil, nil, nil, errors.Join(err, in.Close(), out.Close())
+	}
+	return in, out, kill, nil
+}
+
+func (p *place) startInside(in, out *os.File, args ...string) (kill func(), err error) {
 	hp, err := p.lab.Start(p.host.Name, lab.HostCommand{
-		Path: proc.Self, Args: []string{roleStandIn, folder}, Stdio: lab.Stdio{In: in, Out: out, Err: os.Stderr},
+		Path: proc.Self, Args: args, Stdio: lab.Stdio{In: in, Out: out, Err: os.Stderr},
 	})
 	if err != nil {
 		return nil, err
@@ -169,10 +181,10 @@ func (p *place) startInside(folder string, in, out *os.File) (kill func(), err e
 
 // startBeside starts it on the machine: as an out-of-band agent, in the network
 // namespace of the fabric, or as the machine's own.
-func (p *place) startBeside(folder string, in, out *os.File) (kill func(), err error) {
+func (p *place) startBeside(in, out *os.File, args ...string) (kill func(), err error) {
 	var pr *proc.Process
 	start := func() error {
-		pr, err = proc.Start(proc.Spec{Path: proc.Self, Args: []string{roleStandIn, folder}, Stdin: in, Stdout: out, Stderr: os.Stderr})
+		pr, err = proc.Start(proc.Spec{Path: proc.Self, Args: args, Stdin: in, Stdout: out, Stderr: os.Stderr})
 		return err
 	}
 	if p.lab == nil {
@@ -205,7 +217,7 @@ func (p *place) digest() (d digest.Digest, err error) {
 	}
 	for range 2 { // a host that was switched off and on has lost its lister
 		if p.lister == nil {
-			if p.lister, err = startLister(p.lab, p.host.Name); err != nil {
+			if p.lister, err = startLister(p.startInside); err != nil {
 				return d, fmt.Errorf("list host %s: %w", p.host.Name, err)
 			}
 		}

@@ -120,10 +120,10 @@ func (r *results) skip(e event, key string) {
 	if e.Test == "" {
 		return // a package without tests
 	}
+	defer delete(r.output, key)
 	for _, line := range r.output[key] {
 		if strings.Contains(line, need.Prefix) {
 			r.judge(e.Package+"."+e.Test, line)
-			delete(r.output, key)
 			return
 		}
 	}
