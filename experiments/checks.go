@@ -64,7 +64,7 @@ func (c *checks) clock() {
 func (c *checks) hypothesis() {
 	for _, n := range c.root.Get("hypothesis").List() {
 		c.unique(n.Get("probe"), &c.probes)
-		c.exactlyOne(n, "http", "tcp")
+		c.doc.ExactlyOne(n, "add exactly one", "http", "tcp")
 		c.request(n.Get("http"))
 	}
 }
@@ -90,7 +90,7 @@ func (c *checks) ledger() {
 
 func (c *checks) request(http *strict.Node) {
 	if http != nil {
-		c.exactlyOne(http, "get", "post")
+		c.doc.ExactlyOne(http, "add exactly one", "get", "post")
 	}
 }
 
@@ -105,24 +105,6 @@ func (c *checks) unique(n *strict.Node, names *[]string) {
 		c.doc.Add(n, "probes, ledgers and loads need names of their own", "name %q is used twice", name)
 	}
 	*names = append(*names, name)
-}
-
-func (c *checks) exactlyOne(n *strict.Node, keys ...string) {
-	if n == nil || n.Kind != strict.Map {
-		return
-	}
-	var found []strict.Pair
-	for _, key := range keys {
-		if p, ok := n.Pair(key); ok {
-			found = append(found, p)
-		}
-	}
-	switch {
-	case len(found) == 0:
-		c.doc.Add(n, "add exactly one", "one of %s is missing", strings.Join(keys, " and "))
-	case len(found) > 1:
-		c.doc.AddKey(found[1], "keep one of the two", "%s and %s exclude each other", found[0].Key, found[1].Key)
-	}
 }
 
 func (c *checks) known(n *strict.Node, what string, names []string) bool {

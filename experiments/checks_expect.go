@@ -18,7 +18,7 @@ func (c *checks) expectations() (lines []string) {
 		lines = append(lines, probe+".steady")
 	}
 	for _, n := range c.root.Get("expect").List() {
-		c.exactlyOne(n, "probe", "ledger")
+		c.doc.ExactlyOne(n, "add exactly one", "probe", "ledger")
 		if n.Get("probe") != nil {
 			c.known(n.Get("probe"), "probe", c.probes)
 			lines = append(lines, c.fields(n, "probe", probeFields, ledgerFields)...)

@@ -12,6 +12,8 @@ import (
 // testFaults are two kinds with parameters of the shapes that plugins derive.
 var testFaults = map[string]json.RawMessage{
 	"powerloss": json.RawMessage(`{"type":"object","properties":{},"additionalProperties":false}`),
+	"cpu": json.RawMessage(`{"type":"object","properties":{"quota":{"type":"string","examples":["20%"]},"cpuset":{"type":"string"},"burn":{"type":"string"}},
+		"additionalProperties":false,"oneOf":[{"required":["quota"]},{"required":["cpuset"]},{"required":["burn"]}]}`),
 	"partition": json.RawMessage(`{"$schema":"https://json-schema.org/draft/2020-12/schema","$ref":"#/$defs/Params",
 		"$defs":{"Params":{"type":"object","additionalProperties":false,"properties":{
 			"to":{"type":"array","items":{"$ref":"#/$defs/Peer"}},

@@ -60,6 +60,26 @@ func (d *Document) AddKey(p Pair, remedy, format string, args ...any) {
 	d.add(p.Line, p.Column, remedy, fmt.Sprintf(format, args...))
 }
 
+// ExactlyOne notes a mapping that has none of some keys, for which add is the remedy,
+// or more than one.
+func (d *Document) ExactlyOne(n *Node, add string, keys ...string) {
+	if n == nil || n.Kind != Map {
+		return
+	}
+	var found []Pair
+	for _, key := range keys {
+		if p, ok := n.Pair(key); ok {
+			found = append(found, p)
+		}
+	}
+	switch last := len(keys) - 1; {
+	case len(found) == 0:
+		d.Add(n, add, "one of %s and %s is missing", strings.Join(keys[:last], ", "), keys[last])
+	case len(found) > 1:
+		d.AddKey(found[1], "keep one of the two", "%s and %s exclude each other", found[0].Key, found[1].Key)
+	}
+}
+
 func (d *Document) add(line, column int, remedy, message string) {
 	line, column = max(line, 1), max(column, 1)
 	source := ""

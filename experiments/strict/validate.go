@@ -37,8 +37,11 @@ type violations struct {
 
 func (v violations) walk(e *jsonschema.ValidationError) {
 	switch e.ErrorKind.(type) {
-	case *kind.AnyOf, *kind.OneOf:
-		v.alternatives(e)
+	case *kind.AnyOf:
+		v.alternatives(e, "anyOf")
+		return
+	case *kind.OneOf:
+		v.alternatives(e, "oneOf")
 		return
 	}
 	if len(e.Causes) == 0 {
@@ -49,8 +52,13 @@ func (v violations) walk(e *jsonschema.ValidationError) {
 	}
 }
 
-// alternatives reports the branch that has the value's type, or all types.
-func (v violations) alternatives(e *jsonschema.ValidationError) {
+// alternatives reports the keys of which one is wanted, or the branch that has the
+// value's type, or all types.
+func (v violations) alternatives(e *jsonschema.ValidationError, keyword string) {
+	if names := demanded(v.schema.at(e.SchemaURL), keyword); len(names) > 1 {
+		v.oneOf(e, names)
+		return
+	}
 	var wanted []string
 	got, fits := "", 0
 	for _, branch := range e.Causes {
@@ -67,6 +75,31 @@ func (v violations) alternatives(e *jsonschema.ValidationError) {
 			ErrorKind: &kind.Type{Got: got, Want: wanted},
 		})
 	}
+}
+
+// demanded are the keys that the branches of a schema demand, if that is all that
+// they do.
+func demanded(sub map[string]any, keyword string) (names []string) {
+	branches, _ := sub[keyword].([]any)
+	for _, b := range branches {
+		branch, _ := b.(map[string]any)
+		required, ok := branch["required"].([]any)
+		if !ok {
+			return nil
+		}
+		names = append(names, scalars(required)...)
+	}
+	return names
+}
+
+// oneOf reports a mapping that has none of some keys, or more than one.
+func (v violations) oneOf(e *jsonschema.ValidationError, names []string) {
+	sub := v.schema.at(e.SchemaURL)
+	examples := make([]string, len(names))
+	for i, name := range names {
+		examples[i] = name + ": " + example(v.schema.property(sub, name))
+	}
+	v.doc.ExactlyOne(v.doc.Root.find(e.InstanceLocation), "add "+strings.Join(examples, " or "), names...)
 }
 
 func typeError(e *jsonschema.ValidationError, depth int) *kind.Type {

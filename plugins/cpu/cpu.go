@@ -29,10 +29,10 @@ func init() { fault.Register(Kind, fault.NewDriver(New())) }
 // Params is what an experiment file may set: one of Quota, Cpuset and Burn.
 type Params struct {
 	// Quota is in percent of one CPU: 20% is a fifth of one, 200% are two.
-	Quota string `json:"quota,omitempty" jsonschema:"pattern=^[0-9]+([.][0-9]+)?%$,title=a percentage of one CPU,example=20%,description=CPU time that is left to the group\\, in percent of one CPU: 20% is a fifth of one CPU\\, 200% are two; this\\, cpuset or burn"`
+	Quota string `json:"quota,omitempty" jsonschema:"oneof_required=quota,pattern=^[0-9]+([.][0-9]+)?%$,title=a percentage of one CPU,example=20%,description=CPU time that is left to the group\\, in percent of one CPU: 20% is a fifth of one CPU\\, 200% are two; this\\, cpuset or burn"`
 	// Cpuset is in the kernel's list format, cpuset(7).
-	Cpuset string `json:"cpuset,omitempty" jsonschema:"pattern=^[0-9]+(-[0-9]+)?(\\,[0-9]+(-[0-9]+)?)*$,title=a list of CPUs,example=0-1,description=CPUs that are left to the group\\, by number: 0-1\\,4 are three; this\\, quota or burn"`
-	Burn   string `json:"burn,omitempty" jsonschema:"pattern=^[0-9]+([.][0-9]+)?%$,title=a percentage of each CPU,example=80%,description=CPU time that is burnt on the whole host\\, in percent of each of its CPUs\\, 100% at most; without service and group; this\\, quota or cpuset"`
+	Cpuset string `json:"cpuset,omitempty" jsonschema:"oneof_required=cpuset,pattern=^[0-9]+(-[0-9]+)?(\\,[0-9]+(-[0-9]+)?)*$,title=a list of CPUs,example=0-1,description=CPUs that are left to the group\\, by number: 0-1\\,4 are three; this\\, quota or burn"`
+	Burn   string `json:"burn,omitempty" jsonschema:"oneof_required=burn,pattern=^[0-9]+([.][0-9]+)?%$,title=a percentage of each CPU,example=80%,description=CPU time that is burnt on the whole host\\, in percent of each of its CPUs\\, 100% at most; without service and group; this\\, quota or cpuset"`
 	scope.Scope
 }
 

@@ -33,10 +33,10 @@ func init() { fault.Register(Kind, fault.NewDriver(Plugin{})) }
 // Params is what an experiment file may set.
 type Params struct {
 	Device   string `json:"device" jsonschema:"pattern=^/.,title=a path that begins with /,example=/data,description=Block device\\, such as /dev/nvme0n1\\, or a folder: then the device that its file system is on"`
-	Read     string `json:"read,omitempty" jsonschema:"pattern=^[0-9]+([.][0-9]+)?([kMG]B|[KMG]iB)/s$,title=an amount per second,example=2MiB/s,description=What may be read\\, in bytes per second: 2MiB/s or 500kB/s"`
-	Write    string `json:"write,omitempty" jsonschema:"pattern=^[0-9]+([.][0-9]+)?([kMG]B|[KMG]iB)/s$,title=an amount per second,example=1MiB/s,description=What may be written; cgroup v1 does not hold buffered writes up"`
-	ReadOps  string `json:"read_ops,omitempty" jsonschema:"pattern=^[0-9]+/s$,title=a number per second,example=100/s,description=How many reads the device may get per second"`
-	WriteOps string `json:"write_ops,omitempty" jsonschema:"pattern=^[0-9]+/s$,title=a number per second,example=50/s,description=How many writes the device may get per second\\, those of the file system's own tables included"`
+	Read     string `json:"read,omitempty" jsonschema:"anyof_required=read,pattern=^[0-9]+([.][0-9]+)?([kMG]B|[KMG]iB)/s$,title=an amount per second,example=2MiB/s,description=What may be read\\, in bytes per second: 2MiB/s or 500kB/s"`
+	Write    string `json:"write,omitempty" jsonschema:"anyof_required=write,pattern=^[0-9]+([.][0-9]+)?([kMG]B|[KMG]iB)/s$,title=an amount per second,example=1MiB/s,description=What may be written; cgroup v1 does not hold buffered writes up"`
+	ReadOps  string `json:"read_ops,omitempty" jsonschema:"anyof_required=read_ops,pattern=^[0-9]+/s$,title=a number per second,example=100/s,description=How many reads the device may get per second"`
+	WriteOps string `json:"write_ops,omitempty" jsonschema:"anyof_required=write_ops,pattern=^[0-9]+/s$,title=a number per second,example=50/s,description=How many writes the device may get per second\\, those of the file system's own tables included"`
 	scope.Scope
 }
 

@@ -36,7 +36,7 @@ var knob = grouptest.Knob{Controller: "memory", File: per(limitFile, maxFile)}
 // found is 700 MiB: the limit must be put back, not taken off.
 const found = "734003200"
 
-func TestConformance(t *testing.T) {
+func TestConformanceOfLimit(t *testing.T) {
 	t.Parallel()
 	faulttest.Run(t, driver, faulttest.Case{
 		Params: Params{Limit: "256MiB", Scope: scope.Scope{Service: grouptest.Service}},

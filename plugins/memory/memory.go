@@ -35,9 +35,9 @@ func init() { fault.Register(Kind, fault.NewDriver(New())) }
 
 // Params is what an experiment file may set: one of Limit, High and Fill.
 type Params struct {
-	Limit    string `json:"limit,omitempty" jsonschema:"pattern=^[0-9]+([.][0-9]+)?(KiB|MiB|GiB)$,title=an amount of memory,example=256MiB,description=Memory that is left to the group\\, page cache included: 256MiB or 1.5GiB; this\\, high or fill"`
-	High     string `json:"high,omitempty" jsonschema:"pattern=^[0-9]+([.][0-9]+)?(KiB|MiB|GiB)$,title=an amount of memory,example=256MiB,description=Memory above which the group is slowed down and has its page cache taken\\, but is not killed (cgroup v2 only); this\\, limit or fill"`
-	Fill     string `json:"fill,omitempty" jsonschema:"pattern=^[0-9]+([.][0-9]+)?(%|KiB|MiB|GiB)$,title=a percentage of the host's memory or an amount,example=90%,description=Memory of the whole host that is taken: until 90% are in use\\, or 2GiB; without service and group; this\\, limit or high"`
+	Limit    string `json:"limit,omitempty" jsonschema:"oneof_required=limit,pattern=^[0-9]+([.][0-9]+)?(KiB|MiB|GiB)$,title=an amount of memory,example=256MiB,description=Memory that is left to the group\\, page cache included: 256MiB or 1.5GiB; this\\, high or fill"`
+	High     string `json:"high,omitempty" jsonschema:"oneof_required=high,pattern=^[0-9]+([.][0-9]+)?(KiB|MiB|GiB)$,title=an amount of memory,example=256MiB,description=Memory above which the group is slowed down and has its page cache taken\\, but is not killed (cgroup v2 only); this\\, limit or fill"`
+	Fill     string `json:"fill,omitempty" jsonschema:"oneof_required=fill,pattern=^[0-9]+([.][0-9]+)?(%|KiB|MiB|GiB)$,title=a percentage of the host's memory or an amount,example=90%,description=Memory of the whole host that is taken: until 90% are in use\\, or 2GiB; without service and group; this\\, limit or high"`
 	Reserve  string `json:"reserve,omitempty" jsonschema:"pattern=^[0-9]+([.][0-9]+)?(%|KiB|MiB|GiB)$,title=a percentage of the host's memory or an amount,example=512MiB,default=256MiB,description=With fill: what stays available to others\\, 64MiB at least; fill gives back what they lack of it"`
 	Pressure string `json:"pressure,omitempty" jsonschema:"pattern=^[0-9]+([.][0-9]+)?%$,title=a percentage of time,example=25%,default=10%,description=With fill: share of time in which programs may wait for want of memory; fill gives back when it is more"`
 	scope.Scope
