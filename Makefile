@@ -60,20 +60,17 @@ test: setup build bin/stores ## every test this machine can run
 	exit $$code; } | go run ./internal/need/notrun
 
 # What is tried on a typical host, booted for it: a stock kernel, cgroup v2
-# alone, no KVM. A machine without systemd runs beside one whose systemd most of the time
-# reads its units again, which takes one processor; one that is reset, beside the boot of
-# the real host. See docs/vm-tests.md.
+# alone, no KVM; one machine without systemd and one with it, and then one that is reset
+# while the real host boots. See docs/vm-tests.md.
 VM_TEST := go test -json -count 1 -timeout 8m -exec $(CURDIR)/bin/vmrun
 VM_IN   := bin/vmrun for $(MAKE) --no-print-directory
 test-vm: build ## the tests that need a typical host, in a virtual machine
 	@.ci/setup --vm && .ci/vm-image
 	@go build -o bin/ ./internal/vmtest/vmrun
 	@[ -e bin/vm/stamp ] || exit 0; set -o pipefail; { code=0; \
-	VMRUN_BESIDE=1 VMRUN_SYSTEMD=1 $(VM_IN) vm-service >bin/service.json & \
 	$(VM_IN) vm-alone || code=1; \
-	wait $$! || code=1; cat bin/service.json; \
 	VMRUN_SYSTEMD=1 $(VM_IN) vm-systemd || code=1; \
-	VMRUN_BESIDE=1 VMRUN_RESETS=1 $(VM_TEST) -run '^TestResetLosesTheSame$$' ./plugins/powerloss >bin/reset.json & \
+	VMRUN_RESETS=1 $(VM_TEST) -run '^TestResetLosesTheSame$$' ./plugins/powerloss >bin/reset.json & \
 	go test -json -count 1 -timeout 9m -tags vm -run '^TestRealHost$$' ./internal/e2e || code=1; \
 	wait $$! || code=1; cat bin/reset.json; \
 	exit $$code; } | go run ./internal/need/notrun
@@ -82,18 +79,16 @@ test-vm: build ## the tests that need a typical host, in a virtual machine
 # measure the machine or use the same units one at a time. Faults on the whole host,
 # containers, and what is refused before the host is asked are not another thing
 # without systemd, and a second knob of the same files goes through its effect tests but
-# not the suite once more; of delay it is netem that other kernels lack, and what it does to a
-# stream make measure shows. (What has a slash comes last: to go test the part before
-# it is an answer, too.)
+# not the suite once more; of delay it is netem that other kernels lack, and what it
+# does to a stream make measure shows. What has a slash comes last: go test stops at the
+# first pattern of which a name is the beginning.
 in_plugins = $(addprefix ./plugins/,$(1))
 vm-alone:   PICK   := -skip 'OfRefusals|OfCpuset|OfLimit|Systemd|Burn|Fill|Reserve|Pressure|Victim|Container|Latency|Longer|Jitter|Stream|Relay|^TestConformance$$/(a_port|one_peer)|Conformance/hostile'
 vm-alone:   ROUNDS := "-p 2 $(call in_plugins,partition memory delay internal/bpf internal/group) ./internal/cgroup" "-p 1 ./plugins/cpu"
 vm-systemd: PICK   := -run 'Systemd|^(TestHostIsItsOwn|TestAgents|TestServices|TestOnAfterLeftovers|TestOwnerGone|TestNamespace|TestDocker)$$'
-vm-systemd: ROUNDS := "-p 2 ./internal/lab ./plugins/internal/container" "-p 1 $(call in_plugins,internal/group cpu io kill memory pause pids)"
-vm-service: PICK   := -run Systemd
-vm-service: ROUNDS := ./plugins/service
-.PHONY: vm-alone vm-systemd vm-service
-vm-alone vm-systemd vm-service: # in a machine that has been booted
+vm-systemd: ROUNDS := "-p 2 ./internal/lab ./plugins/internal/container" "-p 1 $(call in_plugins,internal/group cpu io kill memory pause pids service)"
+.PHONY: vm-alone vm-systemd
+vm-alone vm-systemd: # in a machine that has been booted
 	@code=0; for round in $(ROUNDS); do $(VM_TEST) $$round $(PICK) || code=1; done; exit $$code
 
 # Tests that measure a dose (faulttest.Measured) have one of these in their name.

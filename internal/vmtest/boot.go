@@ -30,8 +30,6 @@ type Config struct {
 	// Resets says that the only test of the machine may have it reset: see RunAcross.
 	// With it, Job is empty.
 	Resets bool
-	// Beside says that another machine runs beside it: an idle processor does not spin.
-	Beside bool
 	Memory int // MiB; 0: 2048
 }
 
@@ -110,11 +108,7 @@ func (m *Machine) arguments(cfg Config) []string {
 	// conformance suite takes an eighth less time without them, and a quarter less
 	// where an idle processor spins, as to wake this machine's thread takes long, and
 	// where the kernel does not wait out grace periods (rcu_expedited).
-	idle := "idle=poll "
-	if cfg.Beside {
-		idle = ""
-	}
-	command := "console=ttyS0 quiet panic=-1 mitigations=off nokaslr no5lvl tsc=reliable clocksource=tsc " + idle + "rcupdate.rcu_expedited=1 net.ifnames=0 no_timer_check cryptomgr.notests " + modeArg + mode
+	command := "console=ttyS0 quiet panic=-1 mitigations=off nokaslr no5lvl tsc=reliable clocksource=tsc idle=poll rcupdate.rcu_expedited=1 net.ifnames=0 no_timer_check cryptomgr.notests " + modeArg + mode
 	network := "user,id=n0"
 	for here, there := range cfg.Reach {
 		network += fmt.Sprintf(",hostfwd=tcp:127.0.0.1:%d-:%d", here, there)

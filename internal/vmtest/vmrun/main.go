@@ -90,8 +90,7 @@ func inMachine(do func(m *vmtest.Machine, port int) (int, error)) (code int, err
 		return 0, err
 	}
 	m, err := vmtest.Boot(vmtest.Config{
-		Images: filepath.Join(filepath.Dir(self), "vm"), Program: self,
-		Systemd: os.Getenv("VMRUN_SYSTEMD") != "", Resets: resets(), Beside: os.Getenv("VMRUN_BESIDE") != "",
+		Images: filepath.Join(filepath.Dir(self), "vm"), Program: self, Systemd: os.Getenv("VMRUN_SYSTEMD") != "", Resets: resets(),
 		Reach: map[int]int{port: vmtest.RemotePort},
 	})
 	if err != nil {
