@@ -60,8 +60,7 @@ test: setup build bin/stores ## every test this machine can run
 	exit $$code; } | go run ./internal/need/notrun
 
 # What is tried on a typical host, booted for it: a stock kernel, cgroup v2
-# alone, no KVM; one machine without systemd and one with it, and then one that is reset
-# while the real host boots. See docs/vm-tests.md.
+# alone, no KVM; one machine without systemd and one with it. See docs/vm-tests.md.
 VM_TEST := go test -json -count 1 -timeout 8m -exec $(CURDIR)/bin/vmrun
 VM_IN   := bin/vmrun for $(MAKE) --no-print-directory
 test-vm: build ## the tests that need a typical host, in a virtual machine
@@ -70,9 +69,8 @@ test-vm: build ## the tests that need a typical host, in a virtual machine
 	@[ -e bin/vm/stamp ] || exit 0; set -o pipefail; { code=0; \
 	$(VM_IN) vm-alone || code=1; \
 	VMRUN_SYSTEMD=1 $(VM_IN) vm-systemd || code=1; \
-	VMRUN_RESETS=1 $(VM_TEST) -run '^TestResetLosesTheSame$$' ./plugins/powerloss >bin/reset.json & \
+	VMRUN_RESETS=1 $(VM_TEST) -run '^TestResetLosesTheSame$$' ./plugins/powerloss || code=1; \
 	go test -json -count 1 -timeout 9m -tags vm -run '^TestRealHost$$' ./internal/e2e || code=1; \
-	wait $$! || code=1; cat bin/reset.json; \
 	exit $$code; } | go run ./internal/need/notrun
 
 # Round after round: packages that wait most of the time two side by side, those that

@@ -50,12 +50,12 @@ hosts: [{name: h1, site: here, rack: r1, feeds: [grid], address: 10.0.2.15}]
 const hostExperiment = `experiment: one-host
 title: A stock host, cut off and starved
 seed: 1
-clock: {pace: [{to: T+12s, takes: 12s}]}
+clock: {pace: [{to: T+16s, takes: 16s}]}
 hypothesis:
   - {probe: web, http: {get: "http://127.0.0.1:PORT/", expect: 200}, every: 200ms, timeout: 2s, tolerance: {availability: 80%, over: 4s}}
 stages:
-  - {stage: starved, at: T+2s, faults: [{cpu: {quota: 20%, service: spin}, on: {hosts: h1}, until: T+10s, require: exercised}]}
-  - {stage: cut, at: T+4s, faults: [{partition: {to: ["10.0.2.2"], protocol: tcp, ports: ["8080"]}, on: {hosts: h1}, until: T+8s, require: exercised}]}
+  - {stage: starved, at: T+2s, faults: [{cpu: {quota: 20%, service: spin}, on: {hosts: h1}, until: T+12s, require: exercised}]}
+  - {stage: cut, at: T+6s, faults: [{partition: {to: ["10.0.2.2"], protocol: tcp, ports: ["8080"]}, on: {hosts: h1}, until: T+10s, require: exercised}]}
 `
 
 const powerExperiment = `experiment: one-service
@@ -262,7 +262,7 @@ func labOnIt(h *realHost) {
 }
 
 // longExperiment leaves a host time to boot while its faults are in force.
-var longExperiment = strings.NewReplacer("T+12s, takes: 12s", "T+45s, takes: 45s", "T+10s", "T+40s", "T+8s", "T+40s").Replace(hostExperiment)
+var longExperiment = strings.NewReplacer("T+16s, takes: 16s", "T+45s, takes: 45s", "T+12s", "T+40s", "T+10s", "T+40s").Replace(hostExperiment)
 
 // The host is reset, by its button, in the middle of two faults: the agent of the
 // next boot knows that what was recorded is gone, and the run proves nothing.
