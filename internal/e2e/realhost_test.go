@@ -271,7 +271,12 @@ func reset(h *realHost) {
 	h.runs("spin")
 	before, boot := h.found(), h.bootID()
 	r := h.starving("long.yaml")
-	h.within(20*time.Second, "the partition is in force", func() bool { return h.found().filters != before.filters })
+	h.t.Cleanup(func() {
+		if h.t.Failed() {
+			h.t.Log(r.said())
+		}
+	})
+	h.within(time.Minute, "the partition is in force", func() bool { return h.found().filters != before.filters })
 	h.must(h.vm.Reset())
 	h.bootedAfter(boot)
 	h.settled()
