@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// testFaults are two kinds with parameters of the shapes that plugins derive.
+// testFaults are kinds with parameters of the shapes that plugins derive.
 var testFaults = map[string]json.RawMessage{
 	"powerloss": json.RawMessage(`{"type":"object","properties":{},"additionalProperties":false}`),
 	"cpu": json.RawMessage(`{"type":"object","properties":{"quota":{"type":"string","examples":["20%"]},"cpuset":{"type":"string"},"burn":{"type":"string"}},

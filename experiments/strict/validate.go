@@ -55,8 +55,9 @@ func (v violations) walk(e *jsonschema.ValidationError) {
 // alternatives reports the keys of which one is wanted, or the branch that has the
 // value's type, or all types.
 func (v violations) alternatives(e *jsonschema.ValidationError, keyword string) {
-	if names := demanded(v.schema.at(e.SchemaURL), keyword); len(names) > 1 {
-		v.oneOf(e, names)
+	sub := v.schema.at(e.SchemaURL)
+	if names := demanded(sub, keyword); len(names) > 1 {
+		v.oneOf(e, sub, names)
 		return
 	}
 	var wanted []string
@@ -93,8 +94,7 @@ func demanded(sub map[string]any, keyword string) (names []string) {
 }
 
 // oneOf reports a mapping that has none of some keys, or more than one.
-func (v violations) oneOf(e *jsonschema.ValidationError, names []string) {
-	sub := v.schema.at(e.SchemaURL)
+func (v violations) oneOf(e *jsonschema.ValidationError, sub map[string]any, names []string) {
 	examples := make([]string, len(names))
 	for i, name := range names {
 		examples[i] = name + ": " + example(v.schema.property(sub, name))

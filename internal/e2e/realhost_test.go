@@ -276,7 +276,7 @@ func reset(h *realHost) {
 			h.t.Log(r.said())
 		}
 	})
-	h.within(time.Minute, "the partition is in force", func() bool { return h.found().filters != before.filters })
+	h.within(20*time.Second, "the partition is in force", func() bool { return h.found().filters != before.filters })
 	h.must(h.vm.Reset())
 	h.bootedAfter(boot)
 	h.settled()
