@@ -22,6 +22,11 @@ func (a *Agent) applyDone(inj *injection, applied fault.Applied) {
 	}
 	failpoint.Hit(failpoint.BeforeApplied)
 	a.mu.Lock()
+	// From here on a renewal goes to the kernel: it waits until the start is on record.
+	if inj.step == fired {
+		inj.step = inside
+	}
+	inj.applied, inj.abort = &applied, nil
 	end, lease := inj.end, inj.lease
 	a.mu.Unlock()
 	if err := a.journal.Applied(inj.ID, applied, end, lease); err != nil {
@@ -29,12 +34,6 @@ func (a *Agent) applyDone(inj *injection, applied fault.Applied) {
 		a.cfg.Logger.Error("record applied", "injection", inj.ID, "error", err)
 	}
 	failpoint.Hit(failpoint.AfterApplied)
-	a.mu.Lock()
-	if inj.step == fired {
-		inj.step = inside
-	}
-	inj.applied, inj.abort = &applied, nil
-	a.mu.Unlock()
 	e := a.eventOf(inj, evidence.AppliedFault)
 	e.Data, _ = json.Marshal(applied) // numbers and text only: can't fail
 	a.emit(e)
