@@ -106,6 +106,41 @@ func TestLatencyIsAccurate(t *testing.T) {
 	}
 }
 
+// The meter times a canary that was alone on its way: beside those of somebody else
+// who observes it takes another one, and never calls a packet early.
+func TestLatencyIsOfOneCanary(t *testing.T) {
+	w := traffictest.New(t)
+	p := &Plugin{noNetem: true}
+	change := traffictest.Inject(t, w, p, Params{Latency: "50ms", Selection: traffic.Selection{To: everybody}})
+	s, err := traffic.Reopen(w.Target, change.Change)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	s.Unlock() // for the other one
+	other, err := traffic.Reopen(w.Target, change.Change)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	other.Unlock()
+	for range 5 {
+		sent := make(chan int)
+		go func() {
+			time.Sleep(10 * time.Millisecond)
+			sent <- other.SendCanaries(change.Change, 1)
+		}()
+		got, err := s.Latency(change.Change, 200*time.Millisecond)
+		if n := <-sent; err != nil || n == 0 {
+			t.Fatalf("%v; the other one sent %d canaries", err, n)
+		}
+		if got < 50*time.Millisecond {
+			t.Errorf("a canary was on its way for %v, asked 50ms", got)
+		}
+	}
+	traffictest.Revert(t, w, &Plugin{}, change)
+}
+
 // The twin: with everything in place but the effect, the same check finds nothing
 // longer, and Observe does not claim so.
 func TestWithoutEffectNothingTakesLonger(t *testing.T) {

@@ -58,7 +58,7 @@ func TestBankBooksStayEqual(t *testing.T) {
 	b1, b2, d1, d2 := address(t), address(t), t.TempDir(), t.TempDir()
 	play(t, bank, "--listen", b1, "--data", d1, "--peer", b2)
 	play(t, bank, "--listen", b2, "--data", d2, "--peer", b1, "--second")
-	eventually(t, 15*time.Second, "both sites take transfers", func() bool {
+	eventually(t, settled, "both sites take transfers", func() bool {
 		one, _ := ask(t, "POST", "http://"+b1+"/transfers", transferBody(0, 1, 1, 1000))
 		two, _ := ask(t, "POST", "http://"+b2+"/transfers", transferBody(0, 1, 1, 1001))
 		return one == 201 && two == 201 && !totalOf(t, b1).Alone && !totalOf(t, b2).Alone
@@ -117,7 +117,7 @@ func TestBankGoesOnAlone(t *testing.T) {
 		s, _ := ask(t, "POST", "http://"+b2+"/transfers", transferBody(0, 1, 10, n))
 		return s == 201
 	}
-	eventually(t, 15*time.Second, "a first transfer is in both books", func() bool {
+	eventually(t, settled, "a first transfer is in both books", func() bool {
 		return post(0) && totalOf(t, b1).Accounts == 2
 	})
 	first.kill()
@@ -134,7 +134,7 @@ func TestBankGoesOnAlone(t *testing.T) {
 		t.Error("the dark site's book has what it can't have")
 	}
 	program(t, b1, "bank", "--data", d1, "--peer", b2)
-	eventually(t, 10*time.Second, "both books are equal", func() bool { return slices.Equal(balances(t, d1), balances(t, d2)) })
+	eventually(t, settled, "both books are equal", func() bool { return slices.Equal(balances(t, d1), balances(t, d2)) })
 	var ns []int64
 	if !fetch(t, "http://"+b1+"/ids", &ns) || len(ns) != 21 {
 		t.Errorf("the first site has %d transfers", len(ns))

@@ -44,7 +44,7 @@ func TestRejoin(t *testing.T) {
 	if err := promote(context.Background(), []string{"--store", c.anyang.flag, "--to", "anyang", "--doors", c.gateway, "--secret", "s"}, log); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 10*time.Second, "the mirror takes messages", func() bool { return send(c.gateway, 11) == 201 })
+	eventually(t, settled, "the mirror takes messages", func() bool { return send(c.gateway, 11) == 201 })
 	read := func(where string) (ns []int) {
 		fetch(t, "http://"+c.gateway+where, &ns)
 		return ns
@@ -62,7 +62,7 @@ func TestRejoin(t *testing.T) {
 	if ns := read("/messages"); !slices.Contains(ns, 100) || !slices.Contains(ns, 11) {
 		t.Errorf("after the rejoin the active store holds %v, want 11 and 100 too", ns)
 	}
-	eventually(t, 10*time.Second, "pangyo mirrors everything", func() bool {
+	eventually(t, settled, "pangyo mirrors everything", func() bool {
 		ns := read("/ids?site=pangyo")
 		return slices.Contains(ns, 100) && slices.Contains(ns, 11) && slices.Contains(ns, 5)
 	})

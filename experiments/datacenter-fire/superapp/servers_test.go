@@ -166,6 +166,11 @@ func address(t *testing.T) string {
 	return fmt.Sprintf("127.0.0.1:%d", freePorts(t, 1)[0])
 }
 
+// settled is how long servers may take over an election, or over finding each other
+// again, on a busy machine: a mirror that could not reach its origin tries again
+// after 10 s, then 20, and so on.
+const settled = 90 * time.Second
+
 // eventually fails the test when f has not become true in time.
 func eventually(t *testing.T, within time.Duration, what string, f func() bool) {
 	t.Helper()

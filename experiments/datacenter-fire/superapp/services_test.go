@@ -130,7 +130,7 @@ func TestChannelNeedsListAndStore(t *testing.T) {
 	play(t, setup, flags...)
 	play(t, gateway, append(flags, "--listen", gw)...)
 	play(t, channel, append(flags, "--listen", ch, "--vault", v)...)
-	eventually(t, 40*time.Second, "a text message is stored", func() bool { return send(gw, 0) == 201 })
+	eventually(t, settled, "a text message is stored", func() bool { return send(gw, 0) == 201 })
 	broadcast := func(body string) int {
 		got, _ := ask(t, "POST", "http://"+ch+"/broadcast", body)
 		return got

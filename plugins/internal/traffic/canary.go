@@ -66,9 +66,9 @@ var (
 	allNodes6 = netip.MustParseAddr("ff02::1")
 )
 
-// callAll sends one marked packet to all nodes on the link of each device of c, and
-// says how many; pre is everybody.
-func callAll(pre netip.Prefix, c Change) (sent int) {
+// callAll are the ways to call all nodes on the link of each device of c, with one
+// marked packet; pre is everybody.
+func callAll(pre netip.Prefix, c Change) (ways []func() error) {
 	to := allNodes4
 	if pre.Addr().Is6() {
 		to = allNodes6
@@ -78,11 +78,26 @@ func callAll(pre netip.Prefix, c Change) (sent int) {
 		port = c.Rule.Ports[0].Lo
 	}
 	for _, d := range c.Devices {
-		if call(netip.AddrPortFrom(to, port), d.Index, c.Rule.CanaryMark()) == nil {
-			sent++
+		ways = append(ways, func() error { return call(netip.AddrPortFrom(to, port), d.Index, c.Rule.CanaryMark()) })
+	}
+	return ways
+}
+
+// canaries are the ways to send one packet that c is about on its way out: to each
+// peer, over each device where that is everybody. What is about incoming packets
+// only has none: nothing of this host's own comes in.
+func (c Change) canaries() (ways []func() error) {
+	if c.Rule.Direction&bpf.Out == 0 {
+		return nil
+	}
+	for _, pre := range c.Rule.To[:min(len(c.Rule.To), MaxCanaries)] {
+		if pre.Bits() == 0 && c.Rule.Protocol != unix.IPPROTO_TCP {
+			ways = append(ways, callAll(pre, c)...)
+		} else {
+			ways = append(ways, func() error { return SendCanary(pre, c.Rule) })
 		}
 	}
-	return sent
+	return ways
 }
 
 // call sends one marked datagram over a device; no program of this host hears it.

@@ -168,18 +168,12 @@ func (r Reading) Detail(did string) string {
 }
 
 // SendCanaries sends n packets to each peer that c is about on their way out,
-// and says how many. What is about incoming packets only has no canary: nothing
-// of this host's own comes in.
+// and says how many.
 func (s *Space) SendCanaries(c Change, n int) (sent int) {
-	if c.Rule.Direction&bpf.Out == 0 {
-		return 0
-	}
 	_ = s.NS.Do(func() error {
-		for _, pre := range c.Rule.To[:min(len(c.Rule.To), MaxCanaries)] {
+		for _, send := range c.canaries() {
 			for range n {
-				if pre.Bits() == 0 && c.Rule.Protocol != unix.IPPROTO_TCP {
-					sent += callAll(pre, c)
-				} else if SendCanary(pre, c.Rule) == nil {
+				if send() == nil {
 					sent++
 				}
 			}
@@ -196,49 +190,90 @@ const burstPayload = 1200
 // ours, by the clock of the programs at both ends; 0 if none came back within so
 // long, or if the rule is about incoming packets only.
 func (s *Space) Latency(c Change, patience time.Duration) (time.Duration, error) {
-	began := uint64(fault.Now())
-	if s.SendCanaries(c, 1) == 0 {
-		return 0, nil
+	for range 2 {
+		d, alone, err := s.latencyOfOne(c, patience)
+		if err != nil || alone {
+			return d, err
+		}
+	}
+	return 0, nil
+}
+
+// latencyOfOne is Latency. The programs keep the time of the last canary only, so
+// one of several on their way says nothing: alone is false then. That is so where
+// the neighbours are still to be resolved, or beside somebody else who observes.
+func (s *Space) latencyOfOne(c Change, patience time.Duration) (d time.Duration, alone bool, err error) {
+	before, err := s.lastCanary(c)
+	if err != nil {
+		return 0, true, err
+	}
+	end := fault.Now().Add(patience)
+	if sent, err := s.sendOne(c, before); err != nil || !sent {
+		return 0, true, err
 	}
 	for {
-		left, came, err := s.lastCanary(c)
-		if err != nil {
-			return 0, err
-		}
-		if left > began && came > left {
-			return time.Duration(came - left), nil
-		}
-		if fault.Now().Sub(fault.BootTime(began)) > patience {
-			return 0, nil
+		now, err := s.lastCanary(c)
+		late := end.Sub(fault.Now()) < 0
+		switch n := now.sent - before.sent; {
+		case err != nil:
+			return 0, true, err
+		case n > 1 && late:
+			return 0, false, nil // by now they have all come back
+		case n == 1 && now.came > now.left:
+			return time.Duration(now.came - now.left), true, nil
+		case late:
+			return 0, true, nil
 		}
 		time.Sleep(time.Millisecond)
 	}
 }
 
-// lastCanary is when the last canary left, and when it came back.
-func (s *Space) lastCanary(c Change) (left, came uint64, err error) {
+// sendOne tries the peers of c one after the other until a canary has left; sent is
+// false if none could be sent.
+func (s *Space) sendOne(c Change, before canaryTimes) (sent bool, err error) {
+	err = s.NS.Do(func() error {
+		for _, send := range c.canaries() {
+			if send() != nil {
+				continue // another peer may have a route
+			}
+			sent = true
+			if now, err := s.lastCanary(c); err != nil || now.sent > before.sent {
+				return err
+			}
+		}
+		return nil
+	})
+	return sent, err
+}
+
+// canaryTimes is when the last canary left and came back, as CLOCK_BOOTTIME in ns,
+// and how many have left.
+type canaryTimes struct{ left, came, sent uint64 }
+
+func (s *Space) lastCanary(c Change) (last canaryTimes, err error) {
 	for _, d := range c.Devices {
 		link, err := linkOf(s.Link, d)
 		if errors.Is(err, fault.ErrGone) {
 			continue
 		}
 		if err != nil {
-			return 0, 0, err
+			return last, err
 		}
 		n, err := countOf(s.Link, link, c)
 		if err != nil {
-			return 0, 0, err
+			return last, err
 		}
-		left = max(left, n.CanaryAt)
+		last.left = max(last.left, n.CanaryAt)
+		last.sent += n.Canaries
 		for _, w := range d.Ways {
 			b, err := c.back(s.Link, w)
 			if err != nil {
-				return 0, 0, err
+				return last, err
 			}
-			came = max(came, b.CanaryAt)
+			last.came = max(last.came, b.CanaryAt)
 		}
 	}
-	return left, came, nil
+	return last, nil
 }
 
 func countOf(h *netlink.Handle, link netlink.Link, c Change) (n bpf.CutCount, err error) {
