@@ -39,7 +39,7 @@ func pids(proc string) ([]int, error) {
 
 func readProcess(proc string, pid int) (process, bool) {
 	dir := filepath.Join(proc, strconv.Itoa(pid))
-	stat, err := os.ReadFile(filepath.Join(dir, "stat"))
+	stat, err := readKernelFile(filepath.Join(dir, "stat"))
 	open, end := bytes.IndexByte(stat, '('), bytes.LastIndexByte(stat, ')')
 	if err != nil || open < 0 || end < open {
 		return process{}, false
@@ -49,7 +49,7 @@ func readProcess(proc string, pid int) (process, bool) {
 		return process{}, false
 	}
 	p := process{pid: pid, comm: string(stat[open+1 : end]), state: fields[0], start: fields[19], cgroup: unifiedCgroup(dir)}
-	if b, err := os.ReadFile(filepath.Join(dir, "cmdline")); err == nil {
+	if b, err := readKernelFile(filepath.Join(dir, "cmdline")); err == nil {
 		p.args = strings.Split(strings.TrimRight(string(b), "\x00"), "\x00")
 	}
 	p.exe, _ = os.Readlink(filepath.Join(dir, "exe"))

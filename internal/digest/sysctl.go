@@ -2,7 +2,6 @@ package digest
 
 import (
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 )
@@ -22,7 +21,7 @@ func (l *listing) sysctls(proc string) {
 			if e.IsDir() || containsAny(path, movingSysctls) {
 				return nil
 			}
-			if b, err := os.ReadFile(path); err == nil { // some are write-only
+			if b, err := readKernelFile(path); err == nil { // some are write-only
 				l.add("sysctl", strings.TrimPrefix(path, base+"/"), strings.Join(strings.Fields(string(b)), ","))
 			}
 			return nil

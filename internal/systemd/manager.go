@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"strconv"
 	"strings"
 
 	sd "github.com/coreos/go-systemd/v22/dbus"
@@ -23,11 +25,30 @@ type Manager struct{ c *sd.Conn }
 
 // Open dials the service manager. The caller must Close.
 func Open(ctx context.Context) (*Manager, error) {
-	c, err := sd.NewSystemdConnectionContext(ctx)
+	one, err := dial(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("dial systemd: %w", err)
+	}
+	// The library asks for two, one for calls and one for signals. The manager sends
+	// all signals to both, several for each unit when it reloads, and to read them
+	// takes longer than the reload.
+	c, err := sd.NewConnection(func() (*dbus.Conn, error) { return one, nil })
 	if err != nil {
 		return nil, fmt.Errorf("dial systemd: %w", err)
 	}
 	return &Manager{c}, nil
+}
+
+// dial connects to the manager itself, as root may.
+func dial(ctx context.Context) (*dbus.Conn, error) {
+	c, err := dbus.Dial("unix:path=/run/systemd/private", dbus.WithContext(ctx))
+	if err != nil {
+		return nil, err
+	}
+	if err := c.Auth([]dbus.Auth{dbus.AuthExternal(strconv.Itoa(os.Getuid()))}); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
 }
 
 // Close ends the connection.

@@ -108,7 +108,7 @@ func (m *Machine) arguments(cfg Config) []string {
 	// conformance suite takes an eighth less time without them, and a quarter less
 	// where an idle processor spins, as to wake this machine's thread takes long, and
 	// where the kernel does not wait out grace periods (rcu_expedited).
-	command := "console=ttyS0 quiet panic=-1 mitigations=off nokaslr no5lvl tsc=reliable clocksource=tsc idle=poll rcupdate.rcu_expedited=1 net.ifnames=0 no_timer_check cryptomgr.notests " + modeArg + mode
+	command := "console=ttyS0 quiet panic=-1 mitigations=off nokaslr no5lvl tsc=reliable clocksource=tsc idle=poll rcupdate.rcu_expedited=1 net.ifnames=0 8250.nr_uarts=1 no_timer_check cryptomgr.notests " + modeArg + mode
 	network := "user,id=n0"
 	for here, there := range cfg.Reach {
 		network += fmt.Sprintf(",hostfwd=tcp:127.0.0.1:%d-:%d", here, there)
