@@ -61,11 +61,19 @@ test: setup build bin/stores ## every test this machine can run
 
 # What is tried on a typical host, booted for it: a stock kernel, cgroup v2
 # alone, no KVM; one machine without systemd and one with it. See docs/vm-tests.md.
+in_plugins = $(addprefix ./plugins/,$(1))
+VM_ALONE := $(call in_plugins,partition memory delay internal/bpf internal/group) ./internal/cgroup
+VM_CPU   := ./plugins/cpu
+VM_HOST  := ./internal/lab ./plugins/internal/container
+VM_UNITS := $(call in_plugins,internal/group cpu io kill memory pause pids service)
 VM_TEST := go test -json -count 1 -timeout 8m -exec $(CURDIR)/bin/vmrun
 VM_IN   := bin/vmrun for $(MAKE) --no-print-directory
+# Test binaries that the machines have on a disk.
+test-vm: export VMRUN_JOB := $(CURDIR)/bin/vm-tests
 test-vm: build ## the tests that need a typical host, in a virtual machine
 	@.ci/setup --vm && .ci/vm-image
 	@go build -o bin/ ./internal/vmtest/vmrun
+	@rm -rf $(VMRUN_JOB) && go test -c -ldflags '-s -w' -o $(VMRUN_JOB)/ $(sort $(VM_ALONE) $(VM_CPU) $(VM_HOST) $(VM_UNITS))
 	@[ -e bin/vm/stamp ] || exit 0; set -o pipefail; { code=0; \
 	$(VM_IN) vm-alone || code=1; \
 	VMRUN_SYSTEMD=1 $(VM_IN) vm-systemd || code=1; \
@@ -80,14 +88,13 @@ test-vm: build ## the tests that need a typical host, in a virtual machine
 # not the suite once more; of delay it is netem that other kernels lack, and what it
 # does to a stream make measure shows. What has a slash comes last: go test stops at the
 # first pattern of which a name is the beginning.
-in_plugins = $(addprefix ./plugins/,$(1))
-vm-alone:   PICK   := -skip 'OfRefusals|OfCpuset|OfLimit|Systemd|Burn|Fill|Reserve|Pressure|Victim|Container|Latency|Longer|Jitter|Stream|Relay|^TestConformance$$/(a_port|one_peer)|Conformance/hostile'
-vm-alone:   ROUNDS := "-p 2 $(call in_plugins,partition memory delay internal/bpf internal/group) ./internal/cgroup" "-p 1 ./plugins/cpu"
-vm-systemd: PICK   := -run 'Systemd|^(TestHostIsItsOwn|TestAgents|TestServices|TestOnAfterLeftovers|TestOwnerGone|TestNamespace|TestDocker)$$'
-vm-systemd: ROUNDS := "-p 2 ./internal/lab ./plugins/internal/container" "-p 1 $(call in_plugins,internal/group cpu io kill memory pause pids service)"
+vm-alone:   PICK   := -test.skip 'OfRefusals|OfCpuset|OfLimit|Systemd|Burn|Fill|Reserve|Pressure|Victim|Container|Latency|Longer|Jitter|Stream|Relay|^TestConformance$$/(a_port|one_peer)|Conformance/hostile'
+vm-alone:   ROUNDS := "2 $(VM_ALONE)" "1 $(VM_CPU)"
+vm-systemd: PICK   := -test.run 'Systemd|^(TestHostIsItsOwn|TestAgents|TestServices|TestOnAfterLeftovers|TestOwnerGone|TestNamespace|TestDocker)$$'
+vm-systemd: ROUNDS := "2 $(VM_HOST)" "1 $(VM_UNITS)"
 .PHONY: vm-alone vm-systemd
 vm-alone vm-systemd: # in a machine that has been booted
-	@code=0; for round in $(ROUNDS); do $(VM_TEST) $$round $(PICK) || code=1; done; exit $$code
+	@code=0; for round in $(ROUNDS); do .ci/vm-round $$round -- $(PICK) || code=1; done; exit $$code
 
 # Tests that measure a dose (faulttest.Measured) have one of these in their name.
 DOSES       := Accurate|Hold|CutIsWhole|KillsAllOfAGroup|DownAndBack|AllAreReset|Modes|ShiftsAndPutsBack|CutLosesWhatWasNotSynced

@@ -23,7 +23,7 @@ func emptyDisk(path string) error {
 // writeDisk makes a file system image that holds what is in folder, mke2fs(8).
 func writeDisk(path, folder string) error {
 	p, err := proc.Start(proc.Spec{
-		Path: "/sbin/mke2fs", Args: []string{"-q", "-F", "-t", "ext4", "-m", "0", "-d", folder, path, "512M"}, Stderr: os.Stderr,
+		Path: "/sbin/mke2fs", Args: []string{"-q", "-F", "-t", "ext4", "-m", "0", "-d", folder, path, "1G"}, Stderr: os.Stderr,
 	})
 	if err != nil {
 		return err

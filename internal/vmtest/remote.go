@@ -198,6 +198,9 @@ func (c Command) carryOut(conn net.Conn, print func([]byte)) (code int, err erro
 	return code, err
 }
 
+// OnJob is where a machine sees a file of its job.
+func OnJob(name string) string { return filepath.Join("/job", name) }
+
 // unpack writes the files of c into a new folder and names the program in it.
 func (c *Command) unpack() (folder string, err error) {
 	if len(c.Files) == 0 {

@@ -20,7 +20,9 @@ func command(args []string) (vmtest.Command, error) {
 		c.Files[name], err = os.ReadFile(from)
 		return err
 	}
-	if err := add("test", args[0]); err != nil {
+	if name, ok := onDisk(args[0]); ok {
+		c.Words[0] = vmtest.OnJob(name)
+	} else if err := add("test", args[0]); err != nil {
 		return c, err
 	}
 	return c, filepath.WalkDir(".", func(path string, e fs.DirEntry, err error) error {
@@ -34,4 +36,13 @@ func command(args []string) (vmtest.Command, error) {
 		}
 		return nil
 	})
+}
+
+// jobEnv names a folder that a machine gets a copy of when it boots.
+const jobEnv = "VMRUN_JOB"
+
+// onDisk is the name of a test binary in that folder.
+func onDisk(path string) (name string, ok bool) {
+	job := os.Getenv(jobEnv)
+	return filepath.Base(path), job != "" && os.Getenv(machineEnv) != "" && filepath.Dir(path) == filepath.Clean(job)
 }

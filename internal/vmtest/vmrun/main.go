@@ -7,6 +7,8 @@
 //
 //	bin/vmrun for go test -exec $PWD/bin/vmrun ./plugins/cpu ./plugins/memory
 //
+// With VMRUN_JOB, such a machine has a copy of that folder on a disk, and test binaries
+// that lie in it need not be sent.
 // With VMRUN_SYSTEMD=1 the host has systemd. With VMRUN_RESETS=1 the one test may
 // have its machine reset, and is run again after each reset. The images are in the folder vm
 // beside the executable.
@@ -54,7 +56,7 @@ func run(ctx context.Context, args []string) (code int, err error) {
 		return 0, errors.New("no test binary is given; use it as go test -exec bin/vmrun, or as vmrun for COMMAND")
 	}
 	if args[0] == "for" {
-		return inMachine(func(_ *vmtest.Machine, port int) (int, error) { return carryOut(ctx, port, args[1:]) })
+		return inMachine(os.Getenv(jobEnv), func(_ *vmtest.Machine, port int) (int, error) { return carryOut(ctx, port, args[1:]) })
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -69,7 +71,7 @@ func run(ctx context.Context, args []string) (code int, err error) {
 		}
 		return vmtest.Run(ctx, port, test, os.Stdout)
 	}
-	return inMachine(func(m *vmtest.Machine, port int) (int, error) {
+	return inMachine("", func(m *vmtest.Machine, port int) (int, error) {
 		if resets() {
 			return m.RunAcross(ctx, port, test, os.Stdout)
 		}
@@ -79,8 +81,9 @@ func run(ctx context.Context, args []string) (code int, err error) {
 
 func resets() bool { return os.Getenv("VMRUN_RESETS") != "" }
 
-// inMachine boots a machine that takes commands at the port do is called with.
-func inMachine(do func(m *vmtest.Machine, port int) (int, error)) (code int, err error) {
+// inMachine boots a machine that takes commands at the port do is called with; job is
+// a folder for it, or "".
+func inMachine(job string, do func(m *vmtest.Machine, port int) (int, error)) (code int, err error) {
 	self, err := os.Executable()
 	if err != nil {
 		return 0, err
@@ -90,7 +93,7 @@ func inMachine(do func(m *vmtest.Machine, port int) (int, error)) (code int, err
 		return 0, err
 	}
 	m, err := vmtest.Boot(vmtest.Config{
-		Images: filepath.Join(filepath.Dir(self), "vm"), Program: self, Systemd: os.Getenv("VMRUN_SYSTEMD") != "", Resets: resets(),
+		Images: filepath.Join(filepath.Dir(self), "vm"), Program: self, Job: job, Systemd: os.Getenv("VMRUN_SYSTEMD") != "", Resets: resets(),
 		Reach: map[int]int{port: vmtest.RemotePort},
 	})
 	if err != nil {
