@@ -58,7 +58,7 @@ func TestBankBooksStayEqual(t *testing.T) {
 	b1, b2, d1, d2 := address(t), address(t), t.TempDir(), t.TempDir()
 	play(t, bank, "--listen", b1, "--data", d1, "--peer", b2)
 	play(t, bank, "--listen", b2, "--data", d2, "--peer", b1, "--second")
-	eventually(t, settled, "both sites take transfers", func() bool {
+	eventually(t, "both sites take transfers", func() bool {
 		one, _ := ask(t, "POST", "http://"+b1+"/transfers", transferBody(0, 1, 1, 1000))
 		two, _ := ask(t, "POST", "http://"+b2+"/transfers", transferBody(0, 1, 1, 1001))
 		return one == 201 && two == 201 && !totalOf(t, b1).Alone && !totalOf(t, b2).Alone
@@ -95,7 +95,7 @@ func TestBankBooksStayEqual(t *testing.T) {
 	if refusals == 0 {
 		t.Error("no account was ever short: the test proves nothing")
 	}
-	eventually(t, 5*time.Second, "both books are equal", func() bool { return slices.Equal(balances(t, d1), balances(t, d2)) })
+	eventually(t, "both books are equal", func() bool { return slices.Equal(balances(t, d1), balances(t, d2)) })
 	for _, addr := range []string{b1, b2} {
 		if s := totalOf(t, addr); s.Sum != reserveFirst || s.Accounts != 4 || s.Overdrawn != 0 {
 			t.Errorf("%s: %+v", addr, s)
@@ -117,7 +117,7 @@ func TestBankGoesOnAlone(t *testing.T) {
 		s, _ := ask(t, "POST", "http://"+b2+"/transfers", transferBody(0, 1, 10, n))
 		return s == 201
 	}
-	eventually(t, settled, "a first transfer is in both books", func() bool {
+	eventually(t, "a first transfer is in both books", func() bool {
 		return post(0) && totalOf(t, b1).Accounts == 2
 	})
 	first.kill()
@@ -134,7 +134,7 @@ func TestBankGoesOnAlone(t *testing.T) {
 		t.Error("the dark site's book has what it can't have")
 	}
 	program(t, b1, "bank", "--data", d1, "--peer", b2)
-	eventually(t, settled, "both books are equal", func() bool { return slices.Equal(balances(t, d1), balances(t, d2)) })
+	eventually(t, "both books are equal", func() bool { return slices.Equal(balances(t, d1), balances(t, d2)) })
 	var ns []int64
 	if !fetch(t, "http://"+b1+"/ids", &ns) || len(ns) != 21 {
 		t.Errorf("the first site has %d transfers", len(ns))
@@ -145,7 +145,7 @@ func TestBankRefuses(t *testing.T) {
 	a := address(t)
 	var shut atomic.Bool
 	play(t, bank, "--listen", a, "--data", t.TempDir(), "--login", "http://"+dark(t)+","+kakaoLogin(t, &shut))
-	eventually(t, 5*time.Second, "it takes transfers", func() bool {
+	eventually(t, "it takes transfers", func() bool {
 		s, _ := ask(t, "POST", "http://"+a+"/transfers", transferBody(0, 1, 1, 1))
 		return s == 201
 	})

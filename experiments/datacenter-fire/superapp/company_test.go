@@ -28,8 +28,8 @@ func raiseTwo(t *testing.T) *two {
 	c.flags = []string{"--etcd", c.url, "--store", c.pangyo.flag, "--store", c.anyang.flag}
 	play(t, setup, c.flags...)
 	play(t, gateway, append(c.flags, "--listen", c.gateway, "--door", "s", "--data", t.TempDir())...)
-	eventually(t, settled, "a first message is stored", func() bool { return send(c.gateway, 0) == 201 })
-	eventually(t, settled, "the mirror has it", func() bool {
+	eventually(t, "a first message is stored", func() bool { return send(c.gateway, 0) == 201 })
+	eventually(t, "the mirror has it", func() bool {
 		var ns []int
 		return fetch(t, "http://"+c.gateway+"/ids?site=anyang", &ns) && slices.Contains(ns, 0)
 	})
@@ -44,7 +44,7 @@ func (c *two) store(t *testing.T, from, to int) {
 			t.Fatalf("message %d: status %d", n, got)
 		}
 	}
-	eventually(t, settled, "the mirror has all", func() bool {
+	eventually(t, "the mirror has all", func() bool {
 		var ns []int
 		return fetch(t, "http://"+c.gateway+"/ids?site=anyang", &ns) && len(ns) == to
 	})
@@ -62,7 +62,7 @@ func TestPromotion(t *testing.T) {
 	c.store(t, 1, 50)
 	time.Sleep(time.Second) // controllers hear the mirror
 	c.pangyo.kill()
-	eventually(t, settled, "the mirror takes messages", func() bool { return send(c.gateway, 50) == 201 })
+	eventually(t, "the mirror takes messages", func() bool { return send(c.gateway, 50) == 201 })
 
 	var a active
 	if !fetch(t, "http://"+c.gateway+"/active", &a) || a != (active{"anyang", 2, stateActive}) {
@@ -114,7 +114,7 @@ func TestSilentMirror(t *testing.T) {
 		t.Fatalf("active: %+v, want pangyo", a)
 	}
 	play(t, controller, append(c.flags, "--name", "g2", "--site", "gasan", "--after", "500ms", "--accept-loss")...)
-	eventually(t, settled, "a controller that accepts loss promotes", func() bool { return send(c.gateway, 1) == 201 })
+	eventually(t, "a controller that accepts loss promotes", func() bool { return send(c.gateway, 1) == 201 })
 }
 
 // The door needs neither etcd nor the failed store, refuses a wrong signature,
@@ -139,7 +139,7 @@ func TestDoor(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, settled, "the mirror takes messages", func() bool { return send(c.gateway, 10) == 201 })
+	eventually(t, "the mirror takes messages", func() bool { return send(c.gateway, 10) == 201 })
 	var a active
 	if !fetch(t, "http://"+c.gateway+"/active", &a) || a != (active{"anyang", 2, stateActive}) {
 		t.Errorf("active: %+v, want anyang at epoch 2", a)

@@ -51,7 +51,7 @@ func TestLoginNeedsItsShard(t *testing.T) {
 	play(t, login, append(flags, "--listen", door, "--data", t.TempDir(),
 		"--cache", "kr="+strings.Join(maps, ","), "--cache", "spare="+lit)...)
 	enters := func(user string) bool { return status(t, "http://"+door+"/login", `{"user":"`+user+`"}`) == 201 }
-	eventually(t, settled, "minji logs in", func() bool { return enters("minji") })
+	eventually(t, "minji logs in", func() bool { return enters("minji") })
 	gone.kill()
 	if enters("minji") {
 		t.Error("logged in without the shard of the cache")
@@ -79,7 +79,7 @@ func TestTaxiTakesADriverOnce(t *testing.T) {
 	desk := address(t)
 	play(t, taxi, append(flags, "--listen", desk)...)
 	url, body := "http://"+desk+"/calls", `{"from":"Gangnam station"}`
-	eventually(t, settled, "a first taxi comes", func() bool { return status(t, url, body) == 201 })
+	eventually(t, "a first taxi comes", func() bool { return status(t, url, body) == 201 })
 	var confirmed atomic.Int64
 	confirmed.Store(1)
 	var wg sync.WaitGroup
@@ -128,7 +128,7 @@ func TestPaymentsMoveMoneyOnce(t *testing.T) {
 	send := func(n, amount int) int {
 		return status(t, "http://"+desks[n%2]+"/pay", fmt.Sprintf(`{"from":"minji","to":"jihoon","amount":%d,"n":%d}`, amount, n/2))
 	}
-	eventually(t, settled, "a first payment", func() bool { return send(0, 1) == 201 })
+	eventually(t, "a first payment at each desk", func() bool { return send(0, 1) == 201 && send(1, 1) == 201 })
 	for n := 1; n < 40; n++ { // each number twice, once at each desk
 		if got := send(n, 1); got != 201 {
 			t.Fatalf("payment %d: %d", n, got)
@@ -140,7 +140,7 @@ func TestPaymentsMoveMoneyOnce(t *testing.T) {
 	if got := status(t, "http://"+desks[0]+"/pay", `{"from":"minji","to":"minji","amount":1}`); got != 400 {
 		t.Errorf("to oneself: %d", got)
 	}
-	eventually(t, settled, "both books are complete", func() bool {
+	eventually(t, "both books are complete", func() bool {
 		var a, b total
 		return fetch(t, "http://"+desks[0]+"/sum", &a) && fetch(t, "http://"+desks[1]+"/sum", &b) && a == b && a.Accounts == 2
 	})

@@ -48,7 +48,7 @@ func TestDrain(t *testing.T) {
 		t.Errorf("active: %+v, want anyang at epoch 2", a)
 	}
 	var stored []int
-	eventually(t, settled, "the new store is read", func() bool { return fetch(t, "http://"+c.gateway+"/ids", &stored) })
+	eventually(t, "the new store is read", func() bool { return fetch(t, "http://"+c.gateway+"/ids", &stored) })
 	for _, n := range acked {
 		if !slices.Contains(stored, n) {
 			t.Errorf("message %d was acknowledged and is not in the new store", n)
@@ -69,7 +69,7 @@ func TestDrainIsTakenBack(t *testing.T) {
 	if err := drain(context.Background(), args, slog.New(slog.NewTextHandler(io.Discard, nil))); err == nil {
 		t.Fatal("moved to a store that is away")
 	}
-	eventually(t, settled, "the old store takes messages again", func() bool { return send(c.gateway, 1) == 201 })
+	eventually(t, "the old store takes messages again", func() bool { return send(c.gateway, 1) == 201 })
 	var a active
 	if !fetch(t, "http://"+c.gateway+"/active", &a) || a != (active{"pangyo", 1, stateActive}) {
 		t.Errorf("active: %+v, want pangyo at epoch 1", a)

@@ -116,7 +116,7 @@ func TestHello(t *testing.T) {
 		t.Fatal(err) // the last line was torn by a power cut
 	}
 	play(t, hello, "--listen", addr, "--dir", dir)
-	eventually(t, 5*time.Second, "hello listens", func() bool { return send(addr, 6) == 201 })
+	eventually(t, "hello listens", func() bool { return send(addr, 6) == 201 })
 	var ns []int
 	if !fetch(t, "http://"+addr+"/ids", &ns) || len(ns) != 2 || ns[0] != 5 || ns[1] != 6 {
 		t.Errorf("read back %v, want 5 and 6", ns)

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 )
 
 // superapp is the real program, built once: only a process can be killed.
@@ -32,7 +31,7 @@ func program(t *testing.T, addr string, args ...string) *server {
 		t.Fatal(err)
 	}
 	s := start(t, "superapp", append(args, "--listen", addr)...)
-	eventually(t, 5*time.Second, args[0]+" listens", func() bool {
+	eventually(t, args[0]+" listens", func() bool {
 		c, err := net.Dial("tcp", addr)
 		if err == nil {
 			_ = c.Close()

@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"slices"
 	"testing"
-	"time"
 )
 
 // restart starts a killed server anew, on the same disk.
@@ -44,7 +43,7 @@ func TestRejoin(t *testing.T) {
 	if err := promote(context.Background(), []string{"--store", c.anyang.flag, "--to", "anyang", "--doors", c.gateway, "--secret", "s"}, log); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, settled, "the mirror takes messages", func() bool { return send(c.gateway, 11) == 201 })
+	eventually(t, "the mirror takes messages", func() bool { return send(c.gateway, 11) == 201 })
 	read := func(where string) (ns []int) {
 		fetch(t, "http://"+c.gateway+where, &ns)
 		return ns
@@ -62,7 +61,7 @@ func TestRejoin(t *testing.T) {
 	if ns := read("/messages"); !slices.Contains(ns, 100) || !slices.Contains(ns, 11) {
 		t.Errorf("after the rejoin the active store holds %v, want 11 and 100 too", ns)
 	}
-	eventually(t, settled, "pangyo mirrors everything", func() bool {
+	eventually(t, "pangyo mirrors everything", func() bool {
 		ns := read("/ids?site=pangyo")
 		return slices.Contains(ns, 100) && slices.Contains(ns, 11) && slices.Contains(ns, 5)
 	})
@@ -97,5 +96,5 @@ func TestCorrect(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, 5*time.Second, "the other desk follows", func() bool { return site() == "anyang" })
+	eventually(t, "the other desk follows", func() bool { return site() == "anyang" })
 }

@@ -47,7 +47,7 @@ func TestDamagedItemKeepsVaultShut(t *testing.T) {
 	a, dir := address(t), left(t, "a", "b", "c")
 	damage(t, dir, "b")
 	play(t, vault, "--listen", a, "--data", dir)
-	eventually(t, 5*time.Second, "it answers", func() bool { return stateOf(t, a).Items == 3 })
+	eventually(t, "it answers", func() bool { return stateOf(t, a).Items == 3 })
 	err := check(context.Background(), []string{"--vault", a}, silent())
 	if err == nil || stateOf(t, a).Open {
 		t.Errorf("opened with a damaged item: %v", err)
@@ -64,14 +64,14 @@ func TestPeersRepairEachOther(t *testing.T) {
 	one, two := left(t, "both", "bad", "only-a"), left(t, "both", "bad", "only-b")
 	damage(t, two, "bad")
 	play(t, vault, "--listen", a, "--data", one, "--peer", b)
-	eventually(t, 5*time.Second, "a answers", func() bool { return stateOf(t, a).Items == 3 })
+	eventually(t, "a answers", func() bool { return stateOf(t, a).Items == 3 })
 	time.Sleep(2 * repairEvery)
 	if stateOf(t, a).Open {
 		t.Fatal("opened although no peer had answered")
 	}
 	play(t, vault, "--listen", b, "--data", two, "--peer", a)
 	for _, addr := range []string{a, b} {
-		eventually(t, 5*time.Second, addr+" opens by itself", func() bool { return stateOf(t, addr).Open })
+		eventually(t, addr+" opens by itself", func() bool { return stateOf(t, addr).Open })
 	}
 	for _, addr := range []string{a, b} {
 		for _, k := range []string{"both", "bad", "only-a", "only-b"} {
@@ -90,7 +90,7 @@ func TestNoGoodCopyStaysShut(t *testing.T) {
 	damage(t, one, "bad")
 	play(t, vault, "--listen", b, "--data", t.TempDir())
 	play(t, vault, "--listen", a, "--data", one, "--peer", b)
-	eventually(t, 5*time.Second, "a answers", func() bool { return stateOf(t, a).Items == 1 })
+	eventually(t, "a answers", func() bool { return stateOf(t, a).Items == 1 })
 	time.Sleep(3 * repairEvery)
 	if stateOf(t, a).Open {
 		t.Error("opened without a good copy")

@@ -166,20 +166,20 @@ func address(t *testing.T) string {
 	return fmt.Sprintf("127.0.0.1:%d", freePorts(t, 1)[0])
 }
 
-// settled is how long servers may take over an election, or over finding each other
+// settled is how long programs may take to listen, to elect, or to find each other
 // again, on a busy machine: a mirror that could not reach its origin tries again
 // after 10 s, then 20, and so on.
 const settled = 90 * time.Second
 
 // eventually fails the test when f has not become true in time.
-func eventually(t *testing.T, within time.Duration, what string, f func() bool) {
+func eventually(t *testing.T, what string, f func() bool) {
 	t.Helper()
-	for end := time.Now().Add(within); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(settled); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		if f() {
 			return
 		}
 	}
-	t.Fatalf("not within %s: %s", within, what)
+	t.Fatalf("not within %s: %s", settled, what)
 }
 
 // send posts message n and returns the status, 0 for none.

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
-	"time"
 )
 
 func ids(t *testing.T, url string) (ns []int64) {
@@ -47,13 +46,13 @@ func TestMailIsQueuedNotBounced(t *testing.T) {
 		t.Errorf("queued after the kill: %v", ns)
 	}
 	play(t, vault, "--listen", box, "--data", data)
-	eventually(t, 5*time.Second, "all is delivered", func() bool {
+	eventually(t, "all is delivered", func() bool {
 		var q map[string]int
 		return fetch(t, "http://"+in+"/queue", &q) && q["queued"] == 0
 	})
 	inbound(3) // a repeat of what was delivered long ago
 	inbound(10)
-	eventually(t, 5*time.Second, "the mailbox has each once", func() bool {
+	eventually(t, "the mailbox has each once", func() bool {
 		return slices.Equal(ids(t, "http://"+web+"/ids?user=minji"), counting(11))
 	})
 	if got, text := ask(t, "POST", "http://"+web+"/mail", `{"user":"minji"}`); got != 201 {
@@ -72,12 +71,12 @@ func TestMailIsQueuedNotBounced(t *testing.T) {
 func TestMedia(t *testing.T) {
 	v, m := address(t), address(t)
 	play(t, media, "--listen", m, "--vault", v)
-	eventually(t, 5*time.Second, "media says that its vault is missing", func() bool {
+	eventually(t, "media says that its vault is missing", func() bool {
 		got, _ := ask(t, "POST", "http://"+m+"/media", `{"name":"cat"}`)
 		return got == 503
 	})
 	play(t, vault, "--listen", v, "--data", t.TempDir())
-	eventually(t, 5*time.Second, "the vault is open", func() bool { return stateOf(t, v).Open })
+	eventually(t, "the vault is open", func() bool { return stateOf(t, v).Open })
 	for _, c := range []struct {
 		body string
 		want int
@@ -104,7 +103,7 @@ func TestIdentityNeedsKakao(t *testing.T) {
 	a := address(t)
 	var shut atomic.Bool
 	play(t, identity, "--listen", a, "--data", t.TempDir(), "--login", kakaoLogin(t, &shut))
-	eventually(t, 5*time.Second, "a booking is made", func() bool {
+	eventually(t, "a booking is made", func() bool {
 		got, _ := ask(t, "POST", "http://"+a+"/bookings", `{"user":"minji","kind":"vaccine"}`)
 		return got == 201
 	})
@@ -130,7 +129,7 @@ func TestChannelNeedsListAndStore(t *testing.T) {
 	play(t, setup, flags...)
 	play(t, gateway, append(flags, "--listen", gw)...)
 	play(t, channel, append(flags, "--listen", ch, "--vault", v)...)
-	eventually(t, settled, "a text message is stored", func() bool { return send(gw, 0) == 201 })
+	eventually(t, "a text message is stored", func() bool { return send(gw, 0) == 201 })
 	broadcast := func(body string) int {
 		got, _ := ask(t, "POST", "http://"+ch+"/broadcast", body)
 		return got
@@ -139,7 +138,7 @@ func TestChannelNeedsListAndStore(t *testing.T) {
 		t.Errorf("without the list: %d", got)
 	}
 	play(t, vault, "--listen", v, "--data", t.TempDir())
-	eventually(t, 5*time.Second, "the list is there and the broadcast goes out", func() bool { return broadcast(`{"n":1}`) == 201 })
+	eventually(t, "the list is there and the broadcast goes out", func() bool { return broadcast(`{"n":1}`) == 201 })
 	if got := broadcast(`{"channel":"none","n":1}`); got != 404 {
 		t.Errorf("no such channel: %d", got)
 	}

@@ -23,7 +23,7 @@ func TestShelfWithOneDarkCopy(t *testing.T) {
 	a, b := address(t), address(t)
 	for _, addr := range []string{a, b} {
 		play(t, vault, "--listen", addr, "--data", t.TempDir())
-		eventually(t, 5*time.Second, "open", func() bool { return stateOf(t, addr).Open })
+		eventually(t, "open", func() bool { return stateOf(t, addr).Open })
 	}
 	s := shelf{vaults: []string{dark(t), a, b}}
 	ctx := context.Background()

@@ -8,7 +8,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 )
 
 func putItem(t *testing.T, addr, key, version, body string) int {
@@ -32,7 +31,7 @@ func silent() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil
 func TestVaultVersions(t *testing.T) {
 	a := address(t)
 	play(t, vault, "--listen", a, "--data", t.TempDir())
-	eventually(t, 5*time.Second, "open", func() bool { return stateOf(t, a).Open })
+	eventually(t, "open", func() bool { return stateOf(t, a).Open })
 	for _, c := range []struct {
 		key, version, body string
 		want               int
