@@ -65,11 +65,7 @@ in_plugins = $(addprefix ./plugins/,$(1))
 VM_ALONE := $(call in_plugins,partition memory delay internal/bpf internal/group) ./internal/cgroup
 VM_CPU   := ./plugins/cpu
 VM_HOST  := ./internal/lab ./plugins/internal/container
-VM_UNITS := $(call in_plugins,internal/group cpu io kill memory pause pids)
-VM_SERVICE := ./plugins/service
-# Beside the real host, which mostly waits for its experiments and must not wait for
-# a processor, runs what only takes what that leaves.
-VM_PATIENT := nice -n 19
+VM_UNITS := $(call in_plugins,internal/group cpu io kill memory pause pids service)
 VM_TEST := go test -json -count 1 -timeout 8m -exec $(CURDIR)/bin/vmrun
 VM_IN   := bin/vmrun for $(MAKE) --no-print-directory
 # Test binaries that the machines have on a disk.
@@ -77,14 +73,12 @@ test-vm: export VMRUN_JOB := $(CURDIR)/bin/vm-tests
 test-vm: build ## the tests that need a typical host, in a virtual machine
 	@.ci/setup --vm && .ci/vm-image
 	@go build -o bin/ ./internal/vmtest/vmrun
-	@rm -rf $(VMRUN_JOB) && go test -c -ldflags '-s -w' -o $(VMRUN_JOB)/ $(sort $(VM_ALONE) $(VM_CPU) $(VM_HOST) $(VM_UNITS) $(VM_SERVICE))
+	@rm -rf $(VMRUN_JOB) && go test -c -ldflags '-s -w' -o $(VMRUN_JOB)/ $(sort $(VM_ALONE) $(VM_CPU) $(VM_HOST) $(VM_UNITS))
 	@[ -e bin/vm/stamp ] || exit 0; set -o pipefail; { code=0; \
 	$(VM_IN) vm-alone || code=1; \
 	VMRUN_SYSTEMD=1 $(VM_IN) vm-systemd || code=1; \
-	{ beside=0; VMRUN_SYSTEMD=1 $(VM_PATIENT) $(VM_IN) vm-service || beside=1; \
-	VMRUN_RESETS=1 $(VM_PATIENT) $(VM_TEST) -run '^TestResetLosesTheSame$$' ./plugins/powerloss || beside=1; exit $$beside; } >bin/patient.json & \
+	VMRUN_RESETS=1 $(VM_TEST) -run '^TestResetLosesTheSame$$' ./plugins/powerloss || code=1; \
 	go test -json -count 1 -timeout 9m -tags vm -run '^TestRealHost$$' ./internal/e2e || code=1; \
-	wait $$! || code=1; cat bin/patient.json; \
 	exit $$code; } | go run ./internal/need/notrun
 
 # Round after round: packages that wait most of the time two side by side, those that
@@ -96,11 +90,10 @@ test-vm: build ## the tests that need a typical host, in a virtual machine
 # first pattern of which a name is the beginning.
 vm-alone:   PICK   := -test.skip 'OfRefusals|OfCpuset|OfLimit|Systemd|Burn|Fill|Reserve|Pressure|Victim|Container|Latency|Longer|Jitter|Stream|Relay|^TestConformance$$/(a_port|one_peer)|Conformance/hostile'
 vm-alone:   ROUNDS := "2 $(VM_ALONE)" "1 $(VM_CPU)"
-vm-systemd vm-service: PICK := -test.run 'Systemd|^(TestHostIsItsOwn|TestAgents|TestServices|TestOnAfterLeftovers|TestOwnerGone|TestNamespace|TestDocker)$$'
+vm-systemd: PICK   := -test.run 'Systemd|^(TestHostIsItsOwn|TestAgents|TestServices|TestOnAfterLeftovers|TestOwnerGone|TestNamespace|TestDocker)$$'
 vm-systemd: ROUNDS := "2 $(VM_HOST)" "1 $(VM_UNITS)"
-vm-service: ROUNDS := "1 $(VM_SERVICE)"
-.PHONY: vm-alone vm-systemd vm-service
-vm-alone vm-systemd vm-service: # in a machine that has been booted
+.PHONY: vm-alone vm-systemd
+vm-alone vm-systemd: # in a machine that has been booted
 	@code=0; for round in $(ROUNDS); do .ci/vm-round $$round -- $(PICK) || code=1; done; exit $$code
 
 # Tests that measure a dose (faulttest.Measured) have one of these in their name.

@@ -83,7 +83,7 @@ func bootedHost(t *testing.T, systemd bool) *realHost {
 	job := h.job()
 	var err error
 	h.vm, err = vmtest.Boot(vmtest.Config{
-		Images: filepath.Join(bin, "vm"), Program: filepath.Join(bin, "vmrun"), Job: job, Systemd: systemd, Halts: true,
+		Images: filepath.Join(bin, "vm"), Program: filepath.Join(bin, "vmrun"), Job: job, Systemd: systemd,
 		Reach: map[int]int{h.control: vmtest.RemotePort, h.web: 8080},
 	})
 	h.must(err)

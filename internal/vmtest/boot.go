@@ -19,9 +19,6 @@ type Config struct {
 	Images string // folder with vmlinuz and root.ext4, made by .ci/vm-image
 	// Program is the executable, statically linked, that calls Guest first.
 	Program string
-	// Halts leaves this machine's processors to others while there is nothing to do,
-	// and is a little slower where there is.
-	Halts bool
 	// Job is a folder that the machine sees a copy of as /job; "": an empty one.
 	// Unit files in its folder "units" are started with systemd.
 	Job     string
@@ -112,10 +109,7 @@ func (m *Machine) arguments(cfg Config) []string {
 	// where an idle processor spins, as to wake this machine's thread takes long, and
 	// where the kernel does not wait out grace periods (rcu_expedited). Three of its
 	// serial lines are left out: each is a unit for systemd.
-	command := "console=ttyS0 quiet panic=-1 mitigations=off nokaslr no5lvl tsc=reliable clocksource=tsc rcupdate.rcu_expedited=1 net.ifnames=0 8250.nr_uarts=1 no_timer_check cryptomgr.notests " + modeArg + mode
-	if !cfg.Halts {
-		command += " idle=poll"
-	}
+	command := "console=ttyS0 quiet panic=-1 mitigations=off nokaslr no5lvl tsc=reliable clocksource=tsc idle=poll rcupdate.rcu_expedited=1 net.ifnames=0 8250.nr_uarts=1 no_timer_check cryptomgr.notests " + modeArg + mode
 	network := "user,id=n0"
 	for here, there := range cfg.Reach {
 		network += fmt.Sprintf(",hostfwd=tcp:127.0.0.1:%d-:%d", here, there)

@@ -165,7 +165,7 @@ func (c Change) giveBack(ctx context.Context) error {
 		return err
 	}
 	defer m.Close()
-	if err := c.forgetMasks(ctx, m); err != nil {
+	if err := m.Reload(ctx); err != nil {
 		return err
 	}
 	if down, err := m.Stopping(ctx); err != nil || down {
@@ -175,22 +175,6 @@ func (c Change) giveBack(ctx context.Context) error {
 		return foreign
 	}
 	return c.startAll(ctx, m)
-}
-
-// forgetMasks has the manager read all units anew if it still goes by a mask that is
-// gone. It takes a large host seconds to read them, so one that was asked before, or
-// that never knew of the mask, is left alone.
-func (c Change) forgetMasks(ctx context.Context, m *systemd.Manager) error {
-	for _, name := range c.Masks {
-		u, err := m.Unit(ctx, name)
-		if err != nil {
-			return err
-		}
-		if u.Load == "masked" {
-			return m.Reload(ctx)
-		}
-	}
-	return nil
 }
 
 func (c Change) startAll(ctx context.Context, m *systemd.Manager) error {
