@@ -63,7 +63,12 @@ func endScope(scope string) error {
 	if err := systemd.Stop(filepath.Base(scope)); err != nil {
 		return err
 	}
-	if !gone(scope, downLimit) {
+	// It removes the folders once, and leaves them where the last process was still
+	// on its way out.
+	for end := time.Now().Add(downLimit); time.Now().Before(end) && !gone(scope, 50*time.Millisecond); {
+		_, _ = os.Remove(filepath.Join(scope, supervisorGroup)), os.Remove(scope)
+	}
+	if !gone(scope, 50*time.Millisecond) {
 		return fmt.Errorf("wait for end of %s: systemd still has it; see systemctl status %s", scope, filepath.Base(scope))
 	}
 	return nil
