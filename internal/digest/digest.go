@@ -16,9 +16,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 )
 
 // Digest is a sorted list of lines, one an object: its kind, its name, then
@@ -42,7 +40,8 @@ func (d Digest) Sum() string {
 }
 
 // Diff lists what differs: "- line" is in before only, "+ line" in after only.
-// It is empty if nothing differs. The clock may differ by clockTolerance.
+// It is empty if nothing differs. The clock may differ by clockTolerance, and
+// freely in another boot.
 func Diff(before, after Digest) []string {
 	was, is := count(before.Lines), count(after.Lines)
 	var diff []string
@@ -80,37 +79,6 @@ func keys(maps ...map[string]int) func(yield func(string) bool) {
 			}
 		}
 	}
-}
-
-// clockPrefix starts the line that holds the offset of the wall clock from the
-// clock that no one can set.
-const clockPrefix = "clock realtime-minus-boottime="
-
-// clockTolerance is above what NTP slews in a run (at most 500 ppm) and below
-// any step a clock fault would make.
-const clockTolerance = 500 * time.Millisecond
-
-func diffClock(before, after Digest) []string {
-	b, okB := clockOf(before)
-	a, okA := clockOf(after)
-	if !okA || !okB || (a-b).Abs() <= clockTolerance {
-		return nil
-	}
-	return []string{"- " + clockLine(b), "+ " + clockLine(a)}
-}
-
-func clockOf(d Digest) (time.Duration, bool) {
-	for _, line := range d.Lines {
-		if s, ok := strings.CutPrefix(line, clockPrefix); ok {
-			n, err := strconv.ParseInt(strings.TrimSuffix(s, "ms"), 10, 64)
-			return time.Duration(n) * time.Millisecond, err == nil
-		}
-	}
-	return 0, false
-}
-
-func clockLine(d time.Duration) string {
-	return clockPrefix + strconv.FormatInt(d.Milliseconds(), 10) + "ms"
 }
 
 // listing gathers lines.

@@ -2,6 +2,7 @@ package digest
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -17,14 +18,18 @@ func TestDiffNamesBothSides(t *testing.T) {
 }
 
 func TestClockIsComparedWithTolerance(t *testing.T) {
-	at := func(s string) Digest { return Digest{Lines: []string{clockPrefix + s}} }
-	if d := Diff(at("1000ms"), at("1400ms")); len(d) != 0 {
+	at := func(ahead time.Duration, boot string) Digest { return Digest{Lines: []string{offset{ahead, boot}.String()}} }
+	was := at(time.Second, "one")
+	if d := Diff(was, at(1400*time.Millisecond, "one")); len(d) != 0 {
 		t.Errorf("a slewed clock differs: %v", d)
 	}
-	if d := Diff(at("1000ms"), at("3000ms")); len(d) != 2 {
+	if d := Diff(was, at(3*time.Second, "one")); len(d) != 2 {
 		t.Errorf("a stepped clock: got %v, want two lines", d)
 	}
-	if at("1ms").Sum() != at("2ms").Sum() {
+	if d := Diff(was, at(time.Hour, "two")); len(d) != 0 {
+		t.Errorf("the clock of another boot differs: %v", d)
+	}
+	if was.Sum() != at(2*time.Second, "two").Sum() {
 		t.Error("the clock counts in the sum")
 	}
 }

@@ -7,10 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/vishvananda/netlink"
-	"golang.org/x/sys/unix"
 
 	"github.com/firedrill-io/firedrill/plugins/fault"
 )
@@ -90,19 +88,6 @@ func visibleLoops(proc string, mounts []mount) map[string]bool {
 		own[m.device] = true
 	}
 	return own
-}
-
-// clock adds the offset of the wall clock and of the time namespace.
-func (l *listing) clock(proc string) error {
-	var wall, boot unix.Timespec
-	if err := errors.Join(unix.ClockGettime(unix.CLOCK_REALTIME, &wall), unix.ClockGettime(unix.CLOCK_BOOTTIME, &boot)); err != nil {
-		return fmt.Errorf("read clocks: %w", err)
-	}
-	l.add(clockLine(time.Duration(wall.Nano() - boot.Nano())))
-	if text, ok := readTrimmed(proc, "self", "timens_offsets"); ok {
-		l.add("clock", "namespace="+strings.Join(strings.Fields(text), ","))
-	}
-	return nil
 }
 
 // destroyed says whether line is about something that an applied fault said it
