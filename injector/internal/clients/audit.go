@@ -8,8 +8,8 @@ import (
 	"github.com/firedrill-io/firedrill/injector/internal/ledger"
 )
 
-// Audit reads every store of a ledger back and compares. Call it after
-// StopLedgers. A store that cannot be read stands in the audit as unreadable.
+// Audit reads every store of a ledger back and compares. Call it after Stop. A
+// store that cannot be read until ctx ends stands in the audit as unreadable.
 func (c *Collector) Audit(ctx context.Context, name string) ledger.Audit {
 	read := c.config.Reads[name]
 	sites := make(map[string]ledger.Copy, len(read.Sites))

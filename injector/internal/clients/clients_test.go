@@ -146,7 +146,7 @@ func TestSteadyOutageAndAudit(t *testing.T) {
 	s.down.Store(false)
 	eventually(t, "end of outage noticed", func() bool { return count() == 2 })
 	eventually(t, "steady again", steady)
-	if err := c.StopLedgers(t.Context()); err != nil {
+	if err := c.Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	audit := c.Audit(t.Context(), "talk")
@@ -155,9 +155,6 @@ func TestSteadyOutageAndAudit(t *testing.T) {
 	}
 	if audit.Sites["pangyo"] != audit.Kept || len(audit.Unreadable) != 1 {
 		t.Errorf("sites: %v, unreadable %v", audit.Sites, audit.Unreadable)
-	}
-	if err := c.Stop(t.Context()); err != nil {
-		t.Fatal(err)
 	}
 	outages := probe.Outages(c.Samples(), c.Late())
 	if len(outages) != 1 || outages[0].To == 0 {

@@ -136,13 +136,7 @@ func (c *Collector) Begin(ctx context.Context, t0 int64) error {
 	return err
 }
 
-// StopLedgers ends loads and writes and returns when the last one has its answer.
-func (c *Collector) StopLedgers(ctx context.Context) error {
-	_, err := c.call(ctx, command{Verb: stopLedgers})
-	return err
-}
-
-// Stop ends writes and probes and returns when the last request has its answer.
+// Stop ends loads, writes and probes and returns when the last request has its answer.
 func (c *Collector) Stop(ctx context.Context) error {
 	_, err := c.call(ctx, command{Verb: stopAll})
 	return err

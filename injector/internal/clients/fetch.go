@@ -5,18 +5,22 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"time"
 )
 
 const (
-	fetchTimeout = 10 * time.Second // of one read-back: tens of thousands of numbers
+	dialTimeout  = 3 * time.Second  // a host that is gone answers no call at all
+	fetchTimeout = 30 * time.Second // of one read-back: tens of thousands of numbers, on a busy machine
 	fetchLimit   = 64 << 20         // bytes of one read-back
 )
 
 // get returns the body of the first URL that answers 200.
 func get(ctx context.Context, urls []string) (string, error) {
-	client := &http.Client{Timeout: fetchTimeout, Transport: &http.Transport{DisableKeepAlives: true}}
+	client := &http.Client{Timeout: fetchTimeout, Transport: &http.Transport{
+		DisableKeepAlives: true, DialContext: (&net.Dialer{Timeout: dialTimeout}).DialContext,
+	}}
 	var errs []error
 	for _, url := range urls {
 		body, err := getOne(ctx, client, url)

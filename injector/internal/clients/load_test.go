@@ -41,7 +41,7 @@ func TestLoadOverTheSocket(t *testing.T) {
 	eventually(t, "all have moved", people(func(s crowd.Second) bool { return s.Moved == 3 && s.RivalAnswered > 0 }))
 	s.down.Store(false)
 	eventually(t, "all are back", people(func(s crowd.Second) bool { return s.Moved == 0 && s.Answered > 0 }))
-	if err := c.StopLedgers(t.Context()); err != nil {
+	if err := c.Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	n := len(c.Seconds("users"))

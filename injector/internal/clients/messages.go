@@ -10,11 +10,10 @@ import (
 type verb string
 
 const (
-	startAll    verb = "start"
-	begin       verb = "begin"        // the incident's clock starts at T0
-	stopLedgers verb = "stop-ledgers" // and loads; answered when the last write has ended
-	stopAll     verb = "stop"         // answered when the last request has ended
-	fetch       verb = "fetch"        // GET the URLs in order until one answers 200
+	startAll verb = "start"
+	begin    verb = "begin" // the incident's clock starts at T0
+	stopAll  verb = "stop"  // answered when the last request has ended
+	fetch    verb = "fetch" // GET the URLs in order until one answers 200
 )
 
 // command is one line from the runner.

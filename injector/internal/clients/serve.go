@@ -73,8 +73,6 @@ func (s *server) do(ctx context.Context, c command) {
 	case begin:
 		s.loads.tell(c.T0)
 		answer("", nil)
-	case stopLedgers:
-		s.fetches.Go(func() { s.loads.stop(); s.ledgers.stop(); answer("", nil) })
 	case stopAll:
 		s.fetches.Go(func() { s.loads.stop(); s.ledgers.stop(); s.probes.stop(); answer("", nil) })
 	case fetch:

@@ -11,6 +11,7 @@ import (
 
 	"github.com/firedrill-io/firedrill/experiments"
 	"github.com/firedrill-io/firedrill/injector/internal/clients"
+	"github.com/firedrill-io/firedrill/injector/internal/ledger"
 	"github.com/firedrill-io/firedrill/injector/internal/report"
 	"github.com/firedrill-io/firedrill/internal/control"
 	"github.com/firedrill-io/firedrill/internal/evidence"
@@ -75,24 +76,33 @@ func (r *layoutRun) changed(c clients.Change) {
 	r.rec.event(e)
 }
 
-// audit ends the writes and compares what was promised with what the disks hold.
+// audit ends the clients' requests and compares what was promised with what the
+// disks hold. All has been judged by then: reading back may take as long as it
+// takes a busy machine, and has the machine without the clients.
 func (r *layoutRun) audit(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, auditLimit)
-	defer cancel()
-	if err := r.collector.StopLedgers(ctx); err != nil {
-		r.doubts = append(r.doubts, "the ledgers could not be ended: "+err.Error())
+	if err := r.stopClients(ctx); err != nil {
+		r.doubts = append(r.doubts, "the clients could not be stopped: "+err.Error())
 		return
 	}
 	r.noteLoads()
 	for _, l := range r.exp.Ledger {
-		a := r.collector.Audit(ctx, l.Name)
+		a := r.auditOne(ctx, l.Name)
 		r.audits = append(r.audits, a)
 		r.rec.say(evidence.Note, "ledger %s: %d acknowledged, %d missing, %d elsewhere, %d lost, %d duplicated, %d unknown",
 			a.Name, a.Acknowledged, a.Missing, a.Elsewhere, a.Lost, a.Duplicated, a.Unknown)
 	}
-	if err := r.collector.Stop(ctx); err != nil {
-		r.doubts = append(r.doubts, "the clients could not be stopped: "+err.Error())
-	}
+}
+
+func (r *layoutRun) stopClients(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, stopLimit)
+	defer cancel()
+	return r.collector.Stop(ctx)
+}
+
+func (r *layoutRun) auditOne(ctx context.Context, name string) ledger.Audit {
+	ctx, cancel := context.WithTimeout(ctx, auditLimit)
+	defer cancel()
+	return r.collector.Audit(ctx, name)
 }
 
 // revertAll makes sure that no injection is left, whatever ended the run.

@@ -20,7 +20,8 @@ import (
 // Limits of the steps around the drive.
 const (
 	settleLimit = 30 * time.Second
-	auditLimit  = 60 * time.Second
+	stopLimit   = 60 * time.Second // for the clients' last requests
+	auditLimit  = 3 * time.Minute  // for one ledger
 	haltLimit   = 45 * time.Second
 	downLimit   = 60 * time.Second
 )
