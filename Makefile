@@ -65,7 +65,8 @@ in_plugins = $(addprefix ./plugins/,$(1))
 VM_ALONE := $(call in_plugins,partition memory delay internal/bpf internal/group) ./internal/cgroup
 VM_CPU   := ./plugins/cpu
 VM_HOST  := ./internal/lab ./plugins/internal/container
-VM_UNITS := $(call in_plugins,internal/group cpu io kill memory pause pids service)
+VM_STOPS := ./plugins/service
+VM_UNITS := $(call in_plugins,internal/group cpu io kill memory pause pids)
 VM_TEST := go test -json -count 1 -timeout 8m -exec $(CURDIR)/bin/vmrun
 VM_IN   := bin/vmrun for $(MAKE) --no-print-directory
 # Test binaries that the machines have on a disk.
@@ -73,28 +74,33 @@ test-vm: export VMRUN_JOB := $(CURDIR)/bin/vm-tests
 test-vm: build ## the tests that need a typical host, in a virtual machine
 	@.ci/setup --vm && .ci/vm-image
 	@go build -o bin/ ./internal/vmtest/vmrun
-	@[ ! -e bin/vm/stamp ] || { rm -rf $(VMRUN_JOB) && go test -c -ldflags '-s -w' -o $(VMRUN_JOB)/ $(sort $(VM_ALONE) $(VM_CPU) $(VM_HOST) $(VM_UNITS)); }
+	@[ ! -e bin/vm/stamp ] || { rm -rf $(VMRUN_JOB) && go test -c -ldflags '-s -w' -o $(VMRUN_JOB)/ $(sort $(VM_ALONE) $(VM_CPU) $(VM_HOST) $(VM_STOPS) $(VM_UNITS)); }
 	@[ -e bin/vm/stamp ] || exit 0; set -o pipefail; { code=0; \
 	$(VM_IN) vm-alone || code=1; \
 	VMRUN_SYSTEMD=1 $(VM_IN) vm-systemd || code=1; \
-	VMRUN_RESETS=1 $(VM_TEST) -run '^TestResetLosesTheSame$$' ./plugins/powerloss || code=1; \
+	VMRUN_RESETS=1 nice -n 19 $(VM_TEST) -run '^TestResetLosesTheSame$$' ./plugins/powerloss >bin/reset.json & \
 	go test -json -count 1 -timeout 9m -tags vm -run '^TestRealHost$$' ./internal/e2e || code=1; \
+	wait $$! || code=1; cat bin/reset.json; \
 	exit $$code; } | go run ./internal/need/notrun
 
-# Round after round: packages that wait most of the time two side by side, those that
-# measure the machine or use the same units one at a time. Faults on the whole host,
-# containers, and what is refused before the host is asked are not another thing
-# without systemd, and a second knob of the same files goes through its effect tests but
-# not the suite once more; of delay it is netem that other kernels lack, and what it
-# does to a stream make measure shows. What has a slash comes last: go test stops at the
-# first pattern of which a name is the beginning.
-vm-alone:   PICK   := -test.skip 'OfRefusals|OfCpuset|OfLimit|Systemd|Burn|Fill|Reserve|Pressure|Victim|Container|Latency|Longer|Jitter|Stream|Relay|^TestConformance$$/(a_port|one_peer)|Conformance/hostile'
-vm-alone:   ROUNDS := "2 $(VM_ALONE)" "1 $(VM_CPU)"
-vm-systemd: PICK   := -test.run 'Systemd|^(TestHostIsItsOwn|TestAgents|TestServices|TestOnAfterLeftovers|TestOwnerGone|TestNamespace|TestDocker)$$'
-vm-systemd: ROUNDS := "2 $(VM_HOST)" "1 $(VM_UNITS)"
+# Round after round: packages that wait most of the time beside each other, those that
+# measure the machine, use the same units or list the whole host alone. Faults on the
+# whole host, containers, and what is refused before the host is asked are not another
+# thing without systemd, and a second knob of the same files goes through its effect
+# tests but not the suite once more; of delay it is netem that other kernels lack, and
+# what it does to a stream make measure shows. What has a slash comes last: go test stops
+# at the first pattern of which a name is the beginning.
+VM_ROUND := .ci/vm-round
 .PHONY: vm-alone vm-systemd
-vm-alone vm-systemd: # in a machine that has been booted
-	@code=0; for round in $(ROUNDS); do .ci/vm-round $$round -- $(PICK) || code=1; done; exit $$code
+vm-alone: PICK := -test.skip 'OfRefusals|OfCpuset|OfLimit|Systemd|Burn|Fill|Reserve|Pressure|Victim|Container|Latency|Longer|Jitter|Stream|Relay|^TestConformance$$/(a_port|one_peer)|Conformance/hostile'
+vm-alone: # in a machine that has been booted
+	@code=0; $(VM_ROUND) 3 $(VM_ALONE) -- $(PICK) || code=1; \
+	$(VM_ROUND) 1 $(VM_CPU) -- $(PICK) || code=1; exit $$code
+vm-systemd:
+	@code=0; $(VM_ROUND) 2 $(VM_HOST) -- -test.run '^(TestHostIsItsOwn|TestAgents|TestServices|TestOnAfterLeftovers|TestOwnerGone|TestNamespace|TestDocker)$$' || code=1; \
+	$(VM_ROUND) 1 $(VM_STOPS) -- -test.run '^TestConformanceOnSystemd$$' || code=1; \
+	$(VM_ROUND) 1 $(VM_STOPS) -- -test.run Systemd -test.skip Conformance & \
+	$(VM_ROUND) 1 $(VM_UNITS) -- -test.run Systemd || code=1; wait $$! || code=1; exit $$code
 
 # Tests that measure a dose (faulttest.Measured) have one of these in their name.
 DOSES       := Accurate|Hold|CutIsWhole|KillsAllOfAGroup|DownAndBack|AllAreReset|Modes|ShiftsAndPutsBack|CutLosesWhatWasNotSynced

@@ -42,19 +42,21 @@ func startWorld(t *testing.T) {
 	t.Cleanup(func() { _ = os.Remove("/run/fd-notes.sock") })
 }
 
-// states is what systemd says of all units of the tests, and what lies in the
-// folders where masks are: what must be as it was.
+// states is what systemd says of all units of the tests, and what lies of them in
+// the folders where masks are: what must be as it was.
 func states(t *testing.T) string {
 	t.Helper()
 	var all []string
 	for name := range world {
 		u := grouptest.ReadUnit(t, name)
 		all = append(all, fmt.Sprintf("%s %s %s %s stale=%v", u.Name, u.Load, u.Active, u.File, u.Stale))
+		for _, folder := range []string{"/run/systemd/system.control", "/run/systemd/system", "/etc/systemd/system"} {
+			found, _ := filepath.Glob(folder + "/" + name + "*")
+			all = append(all, found...)
+		}
 	}
-	for _, folder := range []string{"/run/systemd/system.control", "/run/systemd/system", "/etc/systemd/system", "/run/firedrill/marks"} {
-		found, _ := filepath.Glob(folder + "/*")
-		all = append(all, found...)
-	}
+	marks, _ := filepath.Glob("/run/firedrill/marks/" + string(Kind) + "-*")
+	all = append(all, marks...)
 	slices.Sort(all)
 	return strings.Join(all, "\n")
 }

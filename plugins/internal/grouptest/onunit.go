@@ -120,7 +120,7 @@ func (u unitFault) text() string {
 func (u unitFault) state() string {
 	handed, _ := cgroup.Read(units, "cgroup.subtree_control")
 	found := u.text() + " [" + handed + "]"
-	for _, pattern := range []string{"/run/systemd/system.control/*", "/run/systemd/transient/*firedrill*", units + "/*firedrill*.slice"} {
+	for _, pattern := range []string{"/run/systemd/system.control/" + sleeper + "*", "/run/systemd/transient/*firedrill*", units + "/*firedrill*.slice"} {
 		left, _ := filepath.Glob(pattern) // the patterns are right
 		found += fmt.Sprint(left)
 	}
