@@ -27,7 +27,7 @@ var here = fault.Target{}
 var world = map[string]string{
 	notes:              notesFile,
 	"fd-notes.socket":  "[Socket]\nListenStream=/run/fd-notes.sock\n",
-	"fd-notes.timer":   "[Timer]\nOnActiveSec=100ms\nOnUnitInactiveSec=100ms\nAccuracySec=10ms\n",
+	"fd-notes.timer":   "[Timer]\nOnActiveSec=10ms\nOnUnitInactiveSec=10ms\nAccuracySec=1ms\n",
 	"fd-wants.service": "[Unit]\nWants=" + notes + "\n[Service]\nExecStart=/bin/sleep 1000\n",
 	"fd-needs.service": "[Unit]\nRequires=" + notes + "\nAfter=" + notes + "\n[Service]\nExecStart=/bin/sleep 1000\n",
 	"fd-idle.service":  "[Unit]\nRequires=" + notes + "\n[Service]\nExecStart=/bin/sleep 1000\n",

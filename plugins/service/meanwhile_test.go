@@ -177,6 +177,7 @@ func TestRefusalsOnSystemd(t *testing.T) {
 	})
 	t.Cleanup(func() { _ = os.Remove("/run/fd-calls.sock") })
 	grouptest.StartUnits(t, "fd-below.service", "fd-agent.service", "fd-limit.service", "fd-calls.socket")
+	call := connected(t) // before the daemon-reload
 	faulttest.Must(t, os.Symlink("/dev/null", "/run/systemd/system/fd-none.service"))
 	t.Cleanup(func() { _ = os.Remove("/run/systemd/system/fd-none.service"); grouptest.Reload(t) })
 	grouptest.Reload(t)
@@ -192,7 +193,8 @@ func TestRefusalsOnSystemd(t *testing.T) {
 		"refuses by itself":    {Params{Service: "fd-locked"}, "service", "by hand"},
 		"network":              {Params{Service: "fd-network"}, "service", "network.target"},
 		"template":             {Params{Service: "fd-many@"}, "service", "template"},
-		"one a connection":     {Params{Service: connected(t)}, "service", "for one connection"},
+		"of a connection":      {Params{Service: call}, "service", "for one connection"},
+		"restart of such":      {Params{Service: call, Action: restart}, "service", "for one connection"},
 		"unknown":              {Params{Service: "fd-note"}, "service", notes},
 		"masked":               {Params{Service: "fd-none"}, "service", "masked"},
 		"not running":          {Params{Service: notes, Action: restart}, "service", "does not run"},

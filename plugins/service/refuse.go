@@ -34,6 +34,21 @@ func refuse(ctx context.Context, m *systemd.Manager, asked string, u systemd.Uni
 	return spare(u)
 }
 
+// ofConnection refuses an instance that systemd started for one connection of a
+// socket with Accept=yes. After a daemon-reload systemd no longer says so of the
+// instance, but the two have one name, systemd.socket(5).
+func ofConnection(ctx context.Context, m *systemd.Manager, u systemd.Unit) error {
+	name, _, instance := strings.Cut(u.Name, "@")
+	if !instance {
+		return nil
+	}
+	socket, err := m.Unit(ctx, name+".socket")
+	if err == nil && socket.Accepts {
+		err = fault.Refuse(field, "%s is started by %s for one connection, and could not be started again; name another service", u.Name, socket.Name)
+	}
+	return err
+}
+
 // spare refuses what would cut the host, or those who work on it, off.
 func spare(u systemd.Unit) error {
 	name := u.Name

@@ -27,8 +27,6 @@ func (c *Change) prepareStop(ctx context.Context, m *systemd.Manager, u systemd.
 			return err
 		case trigger.Load != "loaded":
 			continue // it starts nothing
-		case trigger.Accepts:
-			return fault.Refuse(field, "%s is started by %s for one connection, and could not be started again; name %s's other services", u.Name, name, name)
 		case trigger.RefusesStop || trigger.RefusesStart || trigger.Transient:
 			return fault.Refuse(field, "%s is started by %s, which may not be stopped or could not be started again", u.Name, name)
 		}
@@ -165,7 +163,7 @@ func (c Change) giveBack(ctx context.Context) error {
 		return err
 	}
 	defer m.Close()
-	if err := m.Reload(ctx); err != nil {
+	if err := c.readAnew(ctx, m); err != nil {
 		return err
 	}
 	if down, err := m.Stopping(ctx); err != nil || down {
@@ -175,6 +173,18 @@ func (c Change) giveBack(ctx context.Context) error {
 		return foreign
 	}
 	return c.startAll(ctx, m)
+}
+
+// readAnew has the manager read all units again, which takes it long on a large
+// host, unless it holds ours for what their files say: nothing was masked, or not
+// for the manager.
+func (c Change) readAnew(ctx context.Context, m *systemd.Manager) error {
+	for _, name := range c.Masks {
+		if u, err := m.Unit(ctx, name); err != nil || u.Load != "loaded" || u.Stale {
+			return m.Reload(ctx)
+		}
+	}
+	return nil
 }
 
 func (c Change) startAll(ctx context.Context, m *systemd.Manager) error {
@@ -192,7 +202,7 @@ func (c Change) startAll(ctx context.Context, m *systemd.Manager) error {
 // clearWay looks for what stands against starting the units: another one that
 // somebody started meanwhile and that can't run beside them is left, and a service
 // that was not yet stopped when its socket was has to be, or the socket can't have
-// its address.
+// its address; with its timers, or one may start it before the socket is back.
 func (c Change) clearWay(ctx context.Context, m *systemd.Manager) error {
 	service, err := m.Unit(ctx, c.Unit)
 	if err != nil {
@@ -205,7 +215,7 @@ func (c Change) clearWay(ctx context.Context, m *systemd.Manager) error {
 				return err
 			}
 			if slices.Contains(c.Ran, name) && !u.Running() {
-				return m.Stop(ctx, c.Unit)
+				return m.Stop(ctx, c.ofOurs()...)
 			}
 		}
 		return nil
@@ -220,6 +230,11 @@ func (c Change) clearWay(ctx context.Context, m *systemd.Manager) error {
 		}
 	}
 	return nil
+}
+
+// ofOurs are the service and what starts it, as far as these ran before.
+func (c Change) ofOurs() []string {
+	return slices.DeleteFunc(slices.Clone(c.Masks), func(name string) bool { return name != c.Unit && !slices.Contains(c.Ran, name) })
 }
 
 // start starts a unit that ran before. Our own stops and starts count towards its
