@@ -18,7 +18,9 @@ func TestDiffNamesBothSides(t *testing.T) {
 }
 
 func TestClockIsComparedWithTolerance(t *testing.T) {
-	at := func(ahead time.Duration, boot string) Digest { return Digest{Lines: []string{offset{ahead, boot}.String()}} }
+	at := func(ahead time.Duration, boot string) Digest {
+		return Digest{Lines: []string{offset{ahead, boot}.String()}}
+	}
 	was := at(time.Second, "one")
 	if d := Diff(was, at(1400*time.Millisecond, "one")); len(d) != 0 {
 		t.Errorf("a slewed clock differs: %v", d)

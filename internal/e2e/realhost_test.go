@@ -78,7 +78,7 @@ func bootedHost(t *testing.T, systemd bool) *realHost {
 	job := h.job()
 	var err error
 	h.vm, err = vmtest.Boot(vmtest.Config{
-		Images: filepath.Join(bin, "vm"), Program: filepath.Join(bin, "vmrun"), Job: job, Systemd: systemd,
+		Images: filepath.Join(bin, "vm"), Program: filepath.Join(bin, "vmrun"), Job: job, Systemd: systemd, Halts: true,
 		Reach: map[int]int{h.control: vmtest.RemotePort, h.web: 8080},
 	})
 	h.must(err)

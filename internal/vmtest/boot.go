@@ -30,6 +30,9 @@ type Config struct {
 	// Resets says that the only test of the machine may have it reset: see RunAcross.
 	// With it, Job is empty.
 	Resets bool
+	// Halts leaves this machine's processors to others while there is nothing to do,
+	// and takes longer for the rest: for a machine that mostly waits.
+	Halts  bool
 	Memory int // MiB; 0: 2048
 }
 
@@ -109,7 +112,10 @@ func (m *Machine) arguments(cfg Config) []string {
 	// where an idle processor spins, as to wake this machine's thread takes long, and
 	// where the kernel does not wait out grace periods (rcu_expedited). Three of its
 	// serial lines are left out: each is a unit for systemd.
-	command := "console=ttyS0 quiet panic=-1 mitigations=off nokaslr no5lvl tsc=reliable clocksource=tsc idle=poll rcupdate.rcu_expedited=1 net.ifnames=0 8250.nr_uarts=1 no_timer_check cryptomgr.notests " + modeArg + mode
+	command := "console=ttyS0 quiet panic=-1 mitigations=off nokaslr no5lvl tsc=reliable clocksource=tsc rcupdate.rcu_expedited=1 net.ifnames=0 8250.nr_uarts=1 no_timer_check cryptomgr.notests " + modeArg + mode
+	if !cfg.Halts {
+		command += " idle=poll"
+	}
 	network := "user,id=n0"
 	for here, there := range cfg.Reach {
 		network += fmt.Sprintf(",hostfwd=tcp:127.0.0.1:%d-:%d", here, there)
