@@ -31,7 +31,10 @@ func refuse(ctx context.Context, m *systemd.Manager, asked string, u systemd.Uni
 	case u.Busy || u.Active != "active" && u.Active != "inactive" && u.Active != "failed":
 		return fault.Refuse(field, "%s is %s (%s) and just being started or stopped; wait until that is over", u.Name, u.Active, u.Sub)
 	}
-	return spare(u)
+	if err := spare(u); err != nil {
+		return err
+	}
+	return ofConnection(ctx, m, u)
 }
 
 // ofConnection refuses an instance that systemd started for one connection of a

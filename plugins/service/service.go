@@ -115,7 +115,7 @@ func (*Plugin) Prepare(ctx context.Context, _ fault.Target, p Params) (Change, e
 	if err != nil {
 		return c, err
 	}
-	if err := errors.Join(refuse(ctx, m, name, u), ofConnection(ctx, m, u)); err != nil {
+	if err := refuse(ctx, m, name, u); err != nil {
 		return c, err
 	}
 	c.Unit = u.Name
