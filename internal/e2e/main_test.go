@@ -1,16 +1,20 @@
 package e2e
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/firedrill-io/firedrill/internal/digest/digesttest"
+	"github.com/firedrill-io/firedrill/internal/need"
 )
 
 // bin is where make build puts the programs.
@@ -68,6 +72,33 @@ func succeeds(t *testing.T, args ...string) string {
 		t.Fatalf("injector %s: %v\n%s", args[0], err, out)
 	}
 	return string(out)
+}
+
+// inconclusive is the injector's exit code for a run that cannot be judged.
+const inconclusive = 2
+
+// holds has the injector run a file in the lab, as a pipeline would, wants exit code 0,
+// and returns what it printed, where its results are, and what the run took. A run that
+// this machine was too busy to measure says nothing of the file: it is tried once more,
+// and notrun lists it.
+func holds(t *testing.T, file string, flags ...string) (out, dir string, took time.Duration) {
+	t.Helper()
+	for try := 1; ; try++ {
+		dir = t.TempDir()
+		args := append([]string{"run", file, "--lab", "--plain", "--out", dir}, flags...)
+		began := time.Now()
+		text, err := exec.CommandContext(t.Context(), filepath.Join(bin, "injector"), args...).CombinedOutput()
+		out, took = string(text), time.Since(began)
+		if err == nil {
+			return out, dir, took
+		}
+		var exit *exec.ExitError
+		busy := errors.As(err, &exit) && exit.ExitCode() == inconclusive && strings.Contains(out, "too busy to measure")
+		if try == 2 || !busy {
+			t.Fatalf("injector run %s: %v\n%s", file, err, out)
+		}
+		t.Logf("%sthis machine was too busy to measure\n%s", need.Again, out)
+	}
 }
 
 // The build tags that leave something out of a hostagent.

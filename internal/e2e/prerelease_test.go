@@ -21,17 +21,16 @@ func TestPrerelease(t *testing.T) {
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".yaml"), func(t *testing.T) {
 			beside(t)
-			holds(t, file)
+			withinAMinute(t, file)
 		})
 	}
 }
 
-// holds runs one experiment in the lab, as a pipeline would.
-func holds(t *testing.T, file string) {
+// withinAMinute runs one experiment and reads its JUnit file.
+func withinAMinute(t *testing.T, file string) {
 	t.Helper()
-	dir, began := t.TempDir(), time.Now()
-	out := succeeds(t, "run", file, "--lab", "--plain", "--out", dir)
-	if took := time.Since(began); took > time.Minute {
+	out, dir, took := holds(t, file)
+	if took > time.Minute {
 		t.Errorf("it took %v, want less than a minute\n%s", took, out)
 	}
 	junit, err := filepath.Glob(dir + "/*/junit.xml")

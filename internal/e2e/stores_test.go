@@ -11,13 +11,14 @@ import (
 var stores = filepath.Join(bin, "stores")
 
 // A power cut takes from a stock Redis and PostgreSQL what their settings leave
-// unsynced, as the file predicts, and a kill of the same processes takes nothing.
+// unsynced, as the file predicts, and a kill of the same processes takes nothing. Six
+// stores with six ledgers fill this machine, so make test runs it beside nothing else.
 func TestStores(t *testing.T) {
 	need.Check(t, need.Root, need.Loop, need.Mkfs, need.Stores)
 	for name, file := range map[string]string{"power cut": "experiment.yaml", "kill": "kill.yaml"} {
 		t.Run(name, func(t *testing.T) {
-			beside(t)
-			t.Log(succeeds(t, "run", filepath.Join("../../experiments/stores", file), "--lab", "--as-predicted", "--plain", "--services", stores, "--out", t.TempDir()))
+			out, _, _ := holds(t, filepath.Join("../../experiments/stores", file), "--as-predicted", "--services", stores)
+			t.Log(out)
 		})
 	}
 }
@@ -35,7 +36,8 @@ func TestStockServers(t *testing.T) {
 			argv := append([]string{"lab", "init", dir, "--port", port, "--", filepath.Join(stores, command[0])}, command[1:]...)
 			succeeds(t, argv...)
 			// The programs need what lies beside them, so the folder is named.
-			t.Log(succeeds(t, "run", filepath.Join(dir, "rack-power-loss.yaml"), "--lab", "--plain", "--services", stores, "--out", t.TempDir()))
+			out, _, _ := holds(t, filepath.Join(dir, "rack-power-loss.yaml"), "--services", stores)
+			t.Log(out)
 		})
 	}
 }

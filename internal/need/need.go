@@ -18,6 +18,10 @@ import (
 // Prefix begins the reason of every skip.
 const Prefix = "not run: needs "
 
+// Again begins the reason why a test tried once more what it could not measure. The
+// command notrun lists these too.
+const Again = "tried again: "
+
 // Need is something a machine has or lacks.
 type Need string
 

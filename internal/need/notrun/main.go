@@ -1,5 +1,6 @@
 // Command notrun reads the results of `go test -json` on standard input, prints
-// them for people, and ends with the list of what was not run and why. It exits
+// them for people, and ends with the lists of what was tried again and of what was
+// not run, and why. It exits
 // with 1 if a test failed, if a test was skipped without naming a need, or if
 // the need it named is met on this machine.
 package main
@@ -57,6 +58,7 @@ type results struct {
 	skipped []string // "package.Test: reason"
 	hidden  []string // skips that should have run
 	failed  []string
+	again   []string // "package.Test: reason" of what passed at its second try
 	passed  int
 	out     io.Writer
 }
@@ -104,6 +106,7 @@ func (r *results) cutOff(pkg string) {
 func (r *results) pass(e event, key string) {
 	if e.Test != "" {
 		r.passed++
+		r.second(e, key)
 		delete(r.output, key)
 		return
 	}
@@ -112,6 +115,15 @@ func (r *results) pass(e event, key string) {
 	for _, line := range r.output[key] {
 		if strings.Contains(line, need.Prefix) {
 			r.judge(e.Package, line)
+		}
+	}
+}
+
+// second notes why a test that passed tried something once more.
+func (r *results) second(e event, key string) {
+	for _, line := range r.output[key] {
+		if _, reason, ok := strings.Cut(line, need.Again); ok {
+			r.again = append(r.again, fmt.Sprintf("%s.%s: %s", e.Package, e.Test, strings.TrimSpace(reason)))
 		}
 	}
 }
@@ -144,6 +156,9 @@ func (r *results) summary() error {
 	fmt.Fprintf(r.out, "\n%d tests passed, %d failed\n", r.passed, len(r.failed))
 	for _, f := range r.failed {
 		fmt.Fprintln(r.out, "  failed:", f)
+	}
+	for _, a := range r.again {
+		fmt.Fprintln(r.out, "  tried again:", a)
 	}
 	sort.Strings(r.skipped)
 	if len(r.skipped) == 0 {

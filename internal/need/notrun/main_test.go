@@ -25,6 +25,8 @@ func TestRun(t *testing.T) {
 		ok             bool
 	}{
 		{"all pass", `{"Action":"pass","Package":"p","Test":"TestA"}`, "every test ran", true},
+		{"a second try", `{"Action":"output","Package":"p","Test":"TestA","Output":"    a_test.go:1: tried again: too busy\n"}
+{"Action":"pass","Package":"p","Test":"TestA"}`, "tried again: p.TestA: too busy\n", true},
 		{"a failure", `{"Action":"fail","Package":"p","Test":"TestA"}`, "failed: p TestA", false},
 		{"a test cut off by its time limit", `{"Action":"output","Package":"p","Test":"TestA","Output":"panic: test timed out\n"}
 {"Action":"fail","Package":"p"}`, "panic: test timed out", false},
