@@ -75,9 +75,12 @@ func legend(rows []gridLine) []gridLine {
 		text.WriteString(" " + strings.Join(r.cells[1:], " "))
 	}
 	shown, out := text.String(), []gridLine{}
-	if strings.Contains(shown, " +") {
-		out = append(out, gridLine{note: "10h08: waited for power or people, in time of the incident (replayed)"},
-			gridLine{note: "+0.6s: then software by itself, in wall time (measured); never added up"})
+	waited, own := example(rows)
+	if waited != "" {
+		out = append(out, gridLine{note: waited + ": waited for power or people, in time of the incident (replayed)"})
+	}
+	if own != "" {
+		out = append(out, gridLine{note: own + ": then software by itself, in wall time (measured); never added up"})
 	}
 	var parts []string
 	for _, p := range [][2]string{{" held", "held: no outage of a second or more"}, {"dark", "dark: to the end"}, {"×", "×n: worst of n"}, {"?", "?: clients were late"}, {"–", "–: not measured"}} {
@@ -91,6 +94,25 @@ func legend(rows []gridLine) []gridLine {
 		}
 	}
 	return out
+}
+
+// example is an outage of this run with which to say what its two times are: one that
+// waited if there is one. waited is empty without, own is empty without an outage.
+func example(rows []gridLine) (waited, own string) {
+	for _, r := range rows {
+		for _, cell := range r.cells[1:] {
+			before, after, ok := strings.Cut(" "+cell, " +")
+			if !ok {
+				continue
+			}
+			took, _, _ := strings.Cut("+"+after, " ")
+			own = strings.TrimSuffix(took, "?")
+			if before != "" {
+				return strings.TrimSpace(before), own
+			}
+		}
+	}
+	return "", own
 }
 
 // countRows are ledgers and loads, one line each under a line that says which
