@@ -76,8 +76,9 @@ test-vm: export VMRUN_JOB := $(CURDIR)/bin/vm-tests
 test-vm: build ## the tests that need a typical host, in a virtual machine
 	@.ci/setup --vm && .ci/vm-image
 	@go build -o bin/ ./internal/vmtest/vmrun
-	@[ ! -e bin/vm/stamp ] || { rm -rf $(VMRUN_JOB) && go test -c -ldflags '-s -w' -o $(VMRUN_JOB)/ $(sort $(VM_ALONE) $(VM_CPU) $(VM_HOST) $(VM_STOPS) $(VM_UNITS)); }
-	@[ -e bin/vm/stamp ] || exit 0; set -o pipefail; { code=0; \
+	@[ -e bin/vm/stamp ] || exit 0; rm -rf $(VMRUN_JOB) && \
+	go test -c -ldflags '-s -w' -o $(VMRUN_JOB)/ $(sort $(VM_ALONE) $(VM_CPU) $(VM_HOST) $(VM_STOPS) $(VM_UNITS)) || exit; \
+	set -o pipefail; { code=0; \
 	$(VM_IN) vm-alone || code=1; \
 	VMRUN_SYSTEMD=1 $(VM_IN) vm-systemd || code=1; \
 	VMRUN_RESETS=1 nice -n 19 $(VM_TEST) -run '^TestResetLosesTheSame$$' ./plugins/powerloss >bin/reset.json & \
