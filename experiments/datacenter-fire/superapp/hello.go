@@ -17,10 +17,11 @@ import (
 )
 
 // hello is the smallest service an experiment can be tried on: it keeps numbers
-// in a file and syncs each before it answers.
+// in a file and syncs each before it answers. A number is stored once: who sends it
+// again, because a power cut took the answer, is told that it is there.
 //
 //	GET  /          200
-//	POST /messages  201 after fsync; the body holds the number
+//	POST /messages  201 once it is synced; the body holds the number
 //	GET  /ids       the numbers in stored order
 func hello(ctx context.Context, args []string, log *slog.Logger) error {
 	f := flag.NewFlagSet("hello", flag.ContinueOnError)
@@ -46,9 +47,10 @@ func hello(ctx context.Context, args []string, log *slog.Logger) error {
 
 // book is a file with one number a line, each ended by a full stop.
 type book struct {
-	path string
-	mu   sync.Mutex
-	file *os.File
+	path   string
+	mu     sync.Mutex
+	file   *os.File
+	synced map[int64]bool // by number
 }
 
 func openBook(dir string) (*book, error) {
@@ -61,12 +63,23 @@ func openBook(dir string) (*book, error) {
 		_, err = f.WriteString("\n") // ends a line that a power cut tore
 	}
 	if err == nil {
+		err = f.Sync() // also what a killed predecessor wrote and did not sync
+	}
+	if err == nil {
 		err = syncDir(dir)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open the book: %w", err)
 	}
-	return &book{path: path, file: f}, nil
+	b := &book{path: path, file: f, synced: map[int64]bool{}}
+	ns, err := b.numbers()
+	if err != nil {
+		return nil, fmt.Errorf("read the book: %w", err)
+	}
+	for _, n := range ns {
+		b.synced[n] = true
+	}
+	return b, nil
 }
 
 func (b *book) post(w http.ResponseWriter, r *http.Request) {
@@ -78,33 +91,52 @@ func (b *book) post(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	b.mu.Lock()
-	_, err = fmt.Fprintf(b.file, "%d.\n", *m.N)
-	if err == nil {
-		err = b.file.Sync()
-	}
-	b.mu.Unlock()
-	if err != nil {
+	if err := b.store(*m.N); err != nil {
 		http.Error(w, "store the message: "+err.Error(), http.StatusServiceUnavailable)
 		return
 	}
 	w.WriteHeader(http.StatusCreated)
 }
 
-// list reads the file; a line that a power cut tore is no message.
+// store returns once n is on disk.
+func (b *book) store(n int64) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.synced[n] {
+		return nil
+	}
+	if _, err := fmt.Fprintf(b.file, "%d.\n", n); err != nil {
+		return err
+	}
+	if err := b.file.Sync(); err != nil {
+		return err
+	}
+	b.synced[n] = true
+	return nil
+}
+
 func (b *book) list(w http.ResponseWriter, _ *http.Request) {
-	f, err := os.Open(b.path)
+	ns, err := b.numbers()
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
 	}
+	answer(w, http.StatusOK, ns)
+}
+
+// numbers reads the file; a line that a power cut tore is no message.
+func (b *book) numbers() ([]int64, error) {
+	f, err := os.Open(b.path)
+	if err != nil {
+		return nil, err
+	}
 	defer func() { _ = f.Close() }()
-	ns := []int64{}
-	for lines := bufio.NewScanner(f); lines.Scan(); {
+	ns, lines := []int64{}, bufio.NewScanner(f)
+	for lines.Scan() {
 		digits, whole := strings.CutSuffix(lines.Text(), ".")
 		if n, err := strconv.ParseInt(digits, 10, 64); whole && err == nil {
 			ns = append(ns, n)
 		}
 	}
-	answer(w, http.StatusOK, ns)
+	return ns, lines.Err()
 }

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -110,6 +111,8 @@ func TestCompass(t *testing.T) {
 	}
 }
 
+// What is sent again, also after a restart, is acknowledged and stored once; what a
+// power cut tore is stored anew.
 func TestHello(t *testing.T) {
 	dir, addr := t.TempDir(), address(t)
 	if err := os.WriteFile(filepath.Join(dir, "messages"), []byte("5.\n1"), 0o644); err != nil {
@@ -117,9 +120,14 @@ func TestHello(t *testing.T) {
 	}
 	play(t, hello, "--listen", addr, "--dir", dir)
 	eventually(t, "hello listens", func() bool { return send(addr, 6) == 201 })
+	for _, n := range []int{6, 5, 1} {
+		if got := send(addr, n); got != 201 {
+			t.Errorf("sending %d: %d, want 201", n, got)
+		}
+	}
 	var ns []int
-	if !fetch(t, "http://"+addr+"/ids", &ns) || len(ns) != 2 || ns[0] != 5 || ns[1] != 6 {
-		t.Errorf("read back %v, want 5 and 6", ns)
+	if !fetch(t, "http://"+addr+"/ids", &ns) || !slices.Equal(ns, []int{5, 6, 1}) {
+		t.Errorf("read back %v, want 5, 6 and 1", ns)
 	}
 }
 
