@@ -18,7 +18,7 @@ import (
 
 // hello is the smallest service an experiment can be tried on: it keeps numbers
 // in a file and syncs each before it answers. A number is stored once: who sends it
-// again, because a power cut took the answer, is told that it is there.
+// again, because the answer was lost or late, is told that it is there.
 //
 //	GET  /          200
 //	POST /messages  201 once it is synced; the body holds the number
