@@ -81,7 +81,7 @@ const inconclusive = 2
 // and returns what it printed, where its results are, and what the run took. A run that
 // this machine was too busy to measure says nothing of the file: it is tried once more,
 // and notrun lists it.
-func holds(t *testing.T, file string, flags ...string) (out, dir string, took time.Duration) {
+func holds(t testing.TB, file string, flags ...string) (out, dir string, took time.Duration) {
 	t.Helper()
 	for try := 1; ; try++ {
 		dir = t.TempDir()
