@@ -22,7 +22,7 @@ type two struct {
 
 func raiseTwo(t *testing.T) *two {
 	t.Helper()
-	leafs := freePorts(t, 3)
+	leafs := addresses(t, 3)
 	c := &two{pangyo: raise(t, "pangyo", leafs, true), anyang: raise(t, "anyang", leafs, false), gateway: address(t)}
 	c.etcd, c.url = tools(t)
 	c.flags = []string{"--etcd", c.url, "--store", c.pangyo.flag, "--store", c.anyang.flag}

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -69,18 +70,26 @@ func (s *server) kill() {
 	_ = s.cmd.Wait()
 }
 
-func freePorts(t *testing.T, n int) []int {
+// nets counts what addresses gave out.
+var nets atomic.Uint32
+
+// addresses are n free ones to listen on. They are on a loopback address of their own:
+// once they are free again, no connection from 127.0.0.1 can take one of them as its
+// own end before the server that they are for listens there.
+func addresses(t *testing.T, n int) []string {
 	t.Helper()
-	var ports []int
+	pid := os.Getpid()
+	ip := net.IPv4(127, byte(1+pid>>8%254), byte(pid), byte(nets.Add(1)))
+	var out []string
 	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := net.Listen("tcp", ip.String()+":0")
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer l.Close()
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+		out = append(out, l.Addr().String())
 	}
-	return ports
+	return out
 }
 
 // cluster is one store of three stock NATS servers.
@@ -90,39 +99,39 @@ type cluster struct {
 	flag    string // for --store
 }
 
-// raise starts a cluster; leafs are the leaf ports it listens on or dials, none
+// raise starts a cluster; leafs are the addresses for leaf nodes it listens on or dials, none
 // for a cluster without a domain of its own.
-func raise(t *testing.T, name string, leafs []int, listens bool) *cluster {
+func raise(t *testing.T, name string, leafs []string, listens bool) *cluster {
 	t.Helper()
-	ports := freePorts(t, 6)
+	addrs := addresses(t, 6)
 	c := &cluster{name: name}
 	var routes, remotes, hosts []string
 	for i := range 3 {
-		routes = append(routes, fmt.Sprintf("\"nats://127.0.0.1:%d\"", ports[3+i]))
+		routes = append(routes, fmt.Sprintf("\"nats://%s\"", addrs[3+i]))
 		for _, leaf := range leafs {
-			remotes = append(remotes, fmt.Sprintf("\"nats-leaf://127.0.0.1:%d\"", leaf))
+			remotes = append(remotes, fmt.Sprintf("\"nats-leaf://%s\"", leaf))
 		}
-		hosts = append(hosts, fmt.Sprintf("127.0.0.1:%d", ports[i]))
+		hosts = append(hosts, addrs[i])
 	}
 	for i := range 3 {
 		leaf, domain := "", ""
 		switch {
 		case leafs == nil:
 		case listens:
-			leaf, domain = fmt.Sprintf("leafnodes { listen: \"127.0.0.1:%d\" }", leafs[i]), "domain: "+name+","
+			leaf, domain = fmt.Sprintf("leafnodes { listen: %q }", leafs[i]), "domain: "+name+","
 		default:
 			leaf, domain = fmt.Sprintf("leafnodes { reconnect: 1, remotes: [ { urls: [%s] } ] }", strings.Join(remotes, ",")), "domain: "+name+","
 		}
 		conf := fmt.Sprintf(`
 server_name: %s%d
-listen: "127.0.0.1:%d"
+listen: %q
 ping_interval: "1s"
 ping_max: 2
 write_deadline: "2s"
 jetstream { store_dir: %q, %s max_mem: 32M, max_file: 150M, sync_interval: always }
-cluster { name: %s, listen: "127.0.0.1:%d", routes: [%s], ping_interval: "1s", ping_max: 2 }
+cluster { name: %s, listen: %q, routes: [%s], ping_interval: "1s", ping_max: 2 }
 %s
-`, name, i, ports[i], t.TempDir(), domain, name, ports[3+i], strings.Join(routes, ","), leaf)
+`, name, i, addrs[i], t.TempDir(), domain, name, addrs[3+i], strings.Join(routes, ","), leaf)
 		path := filepath.Join(t.TempDir(), "nats.conf")
 		if err := os.WriteFile(path, []byte(conf), 0o644); err != nil {
 			t.Fatal(err)
@@ -142,8 +151,8 @@ func (c *cluster) kill() {
 // tools starts one stock etcd and returns its client URL.
 func tools(t *testing.T) (*server, string) {
 	t.Helper()
-	p := freePorts(t, 2)
-	client, peer := fmt.Sprintf("http://127.0.0.1:%d", p[0]), fmt.Sprintf("http://127.0.0.1:%d", p[1])
+	a := addresses(t, 2)
+	client, peer := "http://"+a[0], "http://"+a[1]
 	return start(t, "etcd", "--name", "e", "--data-dir", t.TempDir(), "--log-level", "warn",
 		"--listen-client-urls", client, "--advertise-client-urls", client,
 		"--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", "e="+peer), client
@@ -162,9 +171,7 @@ func play(t *testing.T, r role, args ...string) {
 }
 
 // address is a free one for a role to listen on.
-func address(t *testing.T) string {
-	return fmt.Sprintf("127.0.0.1:%d", freePorts(t, 1)[0])
-}
+func address(t *testing.T) string { return addresses(t, 1)[0] }
 
 // settled is how long programs may take to listen, to elect, or to find each other
 // again, on a busy machine: a mirror that could not reach its origin tries again

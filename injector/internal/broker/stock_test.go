@@ -21,12 +21,16 @@ import (
 // options, no keys, a process of its own.
 const stockRole = "stock-nats-server"
 
+// stockHost is where it listens. No connection from 127.0.0.1 can take its port as its
+// own end while it is down.
+const stockHost = "127.77.0.1"
+
 func serveStock(port string) {
 	n, err := strconv.Atoi(port)
 	if err != nil {
 		panic(err)
 	}
-	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: n, NoLog: true})
+	s, err := server.NewServer(&server.Options{Host: stockHost, Port: n, NoLog: true})
 	if err != nil {
 		panic(err)
 	}
@@ -59,7 +63,7 @@ func kill(t *testing.T, p *proc.Process) {
 
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", stockHost+":0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +83,7 @@ func TestStockBrokerDiesAndComesBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	url := fmt.Sprintf("nats://127.0.0.1:%d", port)
+	url := fmt.Sprintf("nats://%s:%d", stockHost, port)
 	spool, err := control.OpenSpool(filepath.Join(t.TempDir(), "spool"))
 	if err != nil {
 		t.Fatal(err)
