@@ -1,8 +1,7 @@
 // Command notrun reads the results of `go test -json` on standard input, prints
 // them for people, and ends with the lists of what was tried again and of what was
-// not run, and why. It exits
-// with 1 if a test failed, if a test was skipped without naming a need, or if
-// the need it named is met on this machine.
+// not run, and why. It exits with 1 if a test failed, if a test was skipped without
+// naming a need, or if the need it named is met on this machine.
 package main
 
 import (
