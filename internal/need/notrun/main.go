@@ -160,7 +160,7 @@ func (r *results) summary() error {
 		fmt.Fprintln(r.out, "  tried again:", a)
 	}
 	sort.Strings(r.skipped)
-	if len(r.skipped) == 0 {
+	if len(r.skipped)+len(r.hidden) == 0 {
 		fmt.Fprintln(r.out, "Not run: nothing, every test ran.")
 	} else {
 		fmt.Fprintln(r.out, "Not run:")

@@ -31,7 +31,7 @@ func TestRun(t *testing.T) {
 		{"a test cut off by its time limit", `{"Action":"output","Package":"p","Test":"TestA","Output":"panic: test timed out\n"}
 {"Action":"fail","Package":"p"}`, "panic: test timed out", false},
 		{"a build failure", `{"Action":"build-fail","ImportPath":"p"}`, "p (build)", false},
-		{"a skip without a need", skip("later"), "without naming a need", false},
+		{"a skip without a need", skip("later"), "Not run:\n  hidden: p.TestA: skipped without naming a need", false},
 		{"a need nobody can check", skip("not run: needs luck"), "which this machine has", false},
 	}
 	if unmet != "" {
